@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A session as its owner worker knows it: quota, reservation, token buckets, keypairs, endpoint.
+// Private to the owner; the slow path reads only the stamps. Until a worker adopts the session the
+// slow path is its owner and writes the slot's lines itself.
+//
+// Quota (ARCHITECTURE "Admit and meter"): billed + reserved <= limit at every moment. admit reserves;
+// transmit moves a reservation to the public counters; every later drop returns it.
+#pragma once
+
+#include "common/abi_session.h"
+#include "dataplane/mail.h"
+#include "dataplane/wg/wg_keypair.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// Token bucket in bytes; refilled from elapsed time. rate 0 = unlimited.
+struct dp_bucket {
+	uint64_t rate_bytes_per_sec;
+	uint64_t burst_bytes;
+	uint64_t tokens_bytes;
+	uint64_t filled_ns;
+};
+
+// Monotonic stamps, written by the owner (relaxed), read by the slow path's scan; 0 = never.
+struct dp_stamps {
+	uint64_t data_received_ns; // last authentic transport data with payload
+	uint64_t any_received_ns; // last authentic transport data, keepalives included
+	uint64_t data_sent_ns; // last transport data with payload sent
+	uint64_t any_sent_ns; // last transport data sent, keepalives included
+};
+
+struct dp_session {
+	// hot: read for each packet
+	uint32_t generation; // 0 = the worker does not own this slot
+	uint32_t inner_addr_be;
+	uint8_t gate; // enum abi_gate
+	bool is_throttled_on_quota;
+	bool is_quota_90_told;
+	bool is_ports_exhausted_told;
+	uint64_t limit_bytes; // cumulative, base included
+	uint64_t base_bytes; // billed in earlier boots
+	uint64_t billed_bytes; // out + in of this boot, equals the slot's counters
+	uint64_t reserved_bytes; // admitted, not yet transmitted
+	uint64_t expires_ns; // monotonic; UINT64_MAX = never
+	struct dp_bucket bucket_out, bucket_in;
+	struct dp_bucket bucket_free_out, bucket_free_in;
+	struct wg_keypairs keypairs;
+	struct mail_endpoint endpoint; // where the client was last heard authentically
+	struct dp_stamps stamps;
+	struct abi_session_slot *slot; // lines 0 and 2 are written here
+} __attribute__((aligned(ABI_CACHE_LINE)));
+
+// The verdict of admission; PASS_FREE passes unbilled at the free rate.
+enum dp_admission {
+	DP_ADMIT_BILLED,
+	DP_ADMIT_FREE,
+	DP_REFUSE_GATE,
+	DP_REFUSE_QUOTA, // this packet closed the gate
+	DP_REFUSE_EXPIRED,
+	DP_REFUSE_RATE,
+};
+
+// Reserves `bytes` of a packet, or refuses it. Order: expiry, gate, rate, quota; a packet that the
+// rate refuses does not touch the quota, and one that the quota refuses costs no tokens.
+//
+// Out: session, gate and reservation. now_ns monotonic.
+enum dp_admission dp_session_admit(
+	struct dp_session *session, uint32_t bytes, bool is_inbound, uint64_t now_ns
+);
+
+// The packet was accepted by the NIC: reservation -> public counters.
+void dp_session_bill(struct dp_session *session, uint32_t bytes, bool is_inbound);
+
+// The packet was dropped after admission: the reservation goes back. The gate stays as it is.
+void dp_session_return(struct dp_session *session, uint32_t bytes);
+
+// Takes the session over from the slow path (MAIL_ADOPT).
+void dp_session_adopt(
+	struct dp_session *session,
+	struct abi_session_slot *slot,
+	const struct mail *mail,
+	uint64_t now_ns
+);
+
+// New limits in force. Raising the limit (or the expiry) beyond what is used re-opens a gate that the
+// data plane itself had closed for that reason; a gate that the control plane closed stays closed.
+void dp_session_set_limits(
+	struct dp_session *session, const struct mail_limits *limits, uint64_t now_ns
+);
+
+// The control plane's gate: open, closed or throttled. Opening does not lift quota or expiry.
+void dp_session_set_gate(struct dp_session *session, uint8_t gate);
