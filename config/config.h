@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the YAML file says, checked and complete: every value is in its range, every default filled
+// in, every relative path resolved, the keys agree with each other. Both processes load the same
+// file into this struct before they start anything, and never write to it afterwards.
+//
+// One field per key, of the key's name; the table of all keys is config_keys.h. IPv4 addresses are
+// in host order (`ntohl` has been applied), texts are NUL-terminated, lists are an array and its n_.
+// No heap: a struct config is plain memory, about 30 KB, and may be copied.
+#pragma once
+
+#include "common/log.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONFIG_MAX_PORTS 2
+#define CONFIG_MAX_WORKERS 128
+#define CONFIG_MAX_BURST 64 // packets
+#define CONFIG_MAX_EXTERNAL 256
+#define CONFIG_MAX_DNS 4
+#define CONFIG_MAX_RULES 64 // of firewall.allow, and of firewall.deny
+#define CONFIG_NAME_CAP 33
+#define CONFIG_HOST_CAP 254 // RFC 1035: 253 characters
+#define CONFIG_TEXT_CAP 256 // paths and devargs
+#define CONFIG_SOCKET_CAP 108 // sun_path
+
+// An address and its prefix. A network (tunnel.network, firewall.*) has no bits beyond its prefix;
+// a port's address keeps them.
+struct config_cidr {
+	uint32_t addr;
+	uint8_t prefix_len; // 0 to 32
+};
+
+enum config_idle { CONFIG_IDLE_SPIN, CONFIG_IDLE_SLEEP };
+enum config_role { CONFIG_ROLE_TUNNEL, CONFIG_ROLE_INTERNET, CONFIG_ROLE_BOTH };
+enum config_offload { CONFIG_OFFLOAD_AUTO, CONFIG_OFFLOAD_OFF };
+enum config_quota_action { CONFIG_QUOTA_CUT, CONFIG_QUOTA_THROTTLE };
+
+struct config_node {
+	char name[CONFIG_NAME_CAP];
+	char region[CONFIG_NAME_CAP];
+	struct {
+		char host
+			[CONFIG_HOST_CAP]; // IPv4 address or DNS name; the tunnel port's address by default
+		uint16_t port; // wireguard.listen_port by default
+	} endpoint; // what a client's .conf says
+	char runtime_dir[CONFIG_TEXT_CAP]; // absolute
+	char state_dir[CONFIG_TEXT_CAP]; // absolute
+	enum log_level log_level;
+};
+
+struct config_worker {
+	uint32_t count;
+	uint32_t cores[CONFIG_MAX_WORKERS]; // worker i runs on cores[i]
+	uint32_t n_cores; // == count
+	uint32_t main_core; // the slow path; none of cores
+	enum config_idle idle;
+	uint32_t sleep_us; // longest sleep of an idle worker
+	uint32_t burst; // packets per receive call
+};
+
+struct config_memory {
+	bool hugepages; // false: ordinary pages (--no-huge), for trying it out
+	uint32_t size_mb;
+	uint32_t mbufs; // packet buffers, all ports and workers together
+	uint32_t mbuf_bytes; // of one buffer, headroom included
+};
+
+struct config_port {
+	char name[CONFIG_NAME_CAP];
+	char devargs[CONFIG_TEXT_CAP]; // "0000:01:00.0", "net_af_packet0,iface=tw0", ...
+	enum config_role role;
+	struct config_cidr address; // ours on this port
+	uint32_t gateway; // on-link; 0 = none (a tunnel port whose clients are all on-link)
+	uint32_t mtu; // bytes of an IP packet
+	uint32_t rx_descriptors; // per queue
+	uint32_t tx_descriptors;
+	bool promiscuous;
+	enum config_offload checksum_offload;
+	uint32_t line; // of this entry in the file, for messages
+};
+
+struct config_wireguard {
+	uint16_t listen_port; // UDP, on the tunnel port's address
+	char private_key_file[CONFIG_TEXT_CAP]; // absolute; made with mode 0600 if there is none
+	char psk_dir[CONFIG_TEXT_CAP]; // absolute; preshared keys of sessions that have one
+	uint32_t under_load_handshakes; // queued handshakes from which on a cookie is demanded
+	uint32_t handshakes_per_source; // per second and source address
+	uint32_t handshake_burst; // per source address
+};
+
+struct config_tunnel {
+	struct config_cidr network; // inner addresses of the sessions
+	uint32_t address; // the node's own inside the tunnel
+	uint32_t mtu; // bytes of an inner IP packet
+	uint32_t dns[CONFIG_MAX_DNS]; // for the client's .conf
+	uint32_t n_dns;
+	uint32_t persistent_keepalive_sec; // for the client's .conf; 0 = off
+	bool mss_clamp; // lower the MSS of TCP SYNs to mtu - 40
+};
+
+struct config_nat_timeouts {
+	uint32_t udp_sec;
+	uint32_t tcp_established_sec;
+	uint32_t tcp_transitory_sec;
+	uint32_t icmp_sec;
+};
+
+struct config_nat {
+	uint32_t external_addresses[CONFIG_MAX_EXTERNAL]; // the internet port's address by default
+	uint32_t n_external_addresses; // at least 1
+	uint16_t port_min; // external ports and ICMP identifiers, both ends included
+	uint16_t port_max;
+	uint32_t ports_per_session; // mappings, all protocols together
+	uint32_t filters_per_session; // remote addresses that may answer, all mappings together
+	struct config_nat_timeouts timeouts;
+};
+
+// What a buyer may reach. deny is asked first; what allow names is exempt from the built-in list
+// (loopback, private, reserved and the node's own addresses).
+struct config_firewall {
+	struct config_cidr allow[CONFIG_MAX_RULES];
+	uint32_t n_allow;
+	struct config_cidr deny[CONFIG_MAX_RULES];
+	uint32_t n_deny;
+};
+
+// ICMP that the node itself sends: errors and echo replies, one bucket per worker.
+struct config_icmp {
+	uint32_t rate_per_sec;
+	uint32_t burst;
+};
+
+struct config_sessions {
+	uint32_t max; // slots
+	uint32_t idle_event_sec;
+	enum config_quota_action quota_action;
+	uint32_t free_rate_kbps; // each direction, of a throttled session
+	uint32_t address_quarantine_sec; // before an inner address is given to another session
+	uint32_t default_rate_out_kbps; // of a session that names none; 0 = unlimited
+	uint32_t default_rate_in_kbps;
+};
+
+struct config_arp {
+	uint32_t timeout_sec; // an answer is believed so long
+	uint32_t retry_ms;
+	uint32_t hold_packets; // that wait for one next hop
+};
+
+struct config_usage {
+	uint32_t poll_interval_ms;
+	uint64_t checkpoint_bytes;
+	uint32_t checkpoint_interval_sec;
+};
+
+struct config_store {
+	char path[CONFIG_TEXT_CAP]; // absolute; a directory
+	uint32_t map_size_mb;
+};
+
+struct config_api {
+	char socket[CONFIG_SOCKET_CAP]; // absolute
+	uint32_t socket_mode; // permission bits
+};
+
+struct config {
+	struct config_node node;
+	struct config_worker worker;
+	struct config_memory memory;
+	struct config_port ports[CONFIG_MAX_PORTS];
+	uint32_t n_ports; // 1 (role both) or 2 (one tunnel, one internet)
+	struct config_wireguard wireguard;
+	struct config_tunnel tunnel;
+	struct config_nat nat;
+	struct config_firewall firewall;
+	struct config_icmp icmp;
+	struct config_sessions sessions;
+	struct config_arp arp;
+	struct config_usage usage;
+	struct config_store store;
+	struct config_api api;
+
+	// Found by the loader, not keys: indices into ports, equal on a one-armed node.
+	uint32_t tunnel_port_idx;
+	uint32_t internet_port_idx;
+};
+
+// Returns: the network mask of a prefix length, host order.
+static inline uint32_t config_cidr_mask(uint8_t prefix_len)
+{
+	return prefix_len == 0 ? 0 : UINT32_MAX << (32 - prefix_len);
+}
+
+static inline bool config_cidr_contains(const struct config_cidr *cidr, uint32_t addr)
+{
+	return ((addr ^ cidr->addr) & config_cidr_mask(cidr->prefix_len)) == 0;
+}
