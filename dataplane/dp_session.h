@@ -11,6 +11,7 @@
 #include "common/abi_session.h"
 #include "dataplane/mail.h"
 #include "dataplane/wg/wg_keypair.h"
+#include "dataplane/wg/wg_timers.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,14 +22,6 @@ struct dp_bucket {
 	uint64_t burst_bytes;
 	uint64_t tokens_bytes;
 	uint64_t filled_ns;
-};
-
-// Monotonic stamps, written by the owner (relaxed), read by the slow path's scan; 0 = never.
-struct dp_stamps {
-	uint64_t data_received_ns; // last authentic transport data with payload
-	uint64_t any_received_ns; // last authentic transport data, keepalives included
-	uint64_t data_sent_ns; // last transport data with payload sent
-	uint64_t any_sent_ns; // last transport data sent, keepalives included
 };
 
 struct dp_session {
@@ -48,7 +41,7 @@ struct dp_session {
 	struct dp_bucket bucket_free_out, bucket_free_in;
 	struct wg_keypairs keypairs;
 	struct mail_endpoint endpoint; // where the client was last heard authentically
-	struct dp_stamps stamps;
+	struct wg_timers timers; // the owner stamps, the slow path's scan reads
 	struct abi_session_slot *slot; // lines 0 and 2 are written here
 } __attribute__((aligned(ABI_CACHE_LINE)));
 
