@@ -4,7 +4,7 @@
 // in, every relative path resolved, the keys agree with each other. Both processes load the same
 // file into this struct before they start anything, and never write to it afterwards.
 //
-// One field per key, of the key's name; the table of all keys is config_keys.h. IPv4 addresses are
+// One field per key, of the key's name; the table of all keys is in config_keys.h. IPv4 addresses are
 // in host order (`ntohl` has been applied), texts are NUL-terminated, lists are an array and its n_.
 // No heap: a struct config is plain memory, about 30 KB, and may be copied.
 #pragma once
@@ -37,14 +37,16 @@ enum config_role { CONFIG_ROLE_TUNNEL, CONFIG_ROLE_INTERNET, CONFIG_ROLE_BOTH };
 enum config_offload { CONFIG_OFFLOAD_AUTO, CONFIG_OFFLOAD_OFF };
 enum config_quota_action { CONFIG_QUOTA_CUT, CONFIG_QUOTA_THROTTLE };
 
+struct config_host_port {
+	char host[CONFIG_HOST_CAP]; // IPv4 address or DNS name
+	uint16_t port; // host order
+};
+
 struct config_node {
 	char name[CONFIG_NAME_CAP];
 	char region[CONFIG_NAME_CAP];
-	struct {
-		char host
-			[CONFIG_HOST_CAP]; // IPv4 address or DNS name; the tunnel port's address by default
-		uint16_t port; // wireguard.listen_port by default
-	} endpoint; // what a client's .conf says
+	// What a client's .conf says; the tunnel port's address and wireguard.listen_port by default.
+	struct config_host_port endpoint;
 	char runtime_dir[CONFIG_TEXT_CAP]; // absolute
 	char state_dir[CONFIG_TEXT_CAP]; // absolute
 	enum log_level log_level;
@@ -72,13 +74,12 @@ struct config_port {
 	char devargs[CONFIG_TEXT_CAP]; // "0000:01:00.0", "net_af_packet0,iface=tw0", ...
 	enum config_role role;
 	struct config_cidr address; // ours on this port
-	uint32_t gateway; // on-link; 0 = none (a tunnel port whose clients are all on-link)
+	uint32_t gateway; // on-link; 0 = none (tunnel port only: all its clients are on-link)
 	uint32_t mtu; // bytes of an IP packet
 	uint32_t rx_descriptors; // per queue
 	uint32_t tx_descriptors;
 	bool promiscuous;
 	enum config_offload checksum_offload;
-	uint32_t line; // of this entry in the file, for messages
 };
 
 struct config_wireguard {
