@@ -13,6 +13,8 @@
 // - The writer may be dead. Read heartbeats and the file lock before believing that a value moves.
 #pragma once
 
+#include "common/counter.h"
+
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -90,3 +92,28 @@ static_assert(offsetof(struct abi_session_live, out_pkts) == 8, "counters are 8-
 static_assert(offsetof(struct abi_session_limits, base_out_bytes) == 8, "record starts at 8");
 static_assert(offsetof(struct abi_session_slot, limits) == 64, "line 1 follows line 0");
 static_assert(offsetof(struct abi_session_slot, free) == 128, "line 2 follows line 1");
+
+// Allots a slot to a new session: lines 0 and 2, by whoever owns them now. The old generation goes
+// first, so that no reader sees the zeros under it; the new one comes last, after all of them. The
+// limits line is the slow path's and stands complete before this is called.
+static inline void abi_session_publish(
+	struct abi_session_slot *slot, uint32_t generation, uint8_t state, uint8_t gate
+)
+{
+	__atomic_store_n(&slot->live.generation, 0, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	counter_set(&slot->live.out_pkts, 0);
+	counter_set(&slot->live.in_pkts, 0);
+	counter_set(&slot->live.out_bytes, 0);
+	counter_set(&slot->live.in_bytes, 0);
+	counter_set(&slot->live.last_authentic_unix_ns, 0);
+	counter_set(&slot->free.free_out_bytes, 0);
+	counter_set(&slot->free.free_in_bytes, 0);
+	counter_set(&slot->free.originated_bytes, 0);
+	counter_set(&slot->free.drop_out_pkts, 0);
+	counter_set(&slot->free.drop_in_pkts, 0);
+	counter_set(&slot->free.keepalive_pkts, 0);
+	__atomic_store_n(&slot->live.state, state, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->live.gate, gate, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->live.generation, generation, __ATOMIC_RELEASE);
+}
