@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // cJSON behind struct json_value and struct json_writer. What cJSON is lax about (nesting up to
-// 1,000, \u0000 in strings, bytes behind the value, numbers as doubles) is checked here.
+// 1,000, \u0000 in strings, loose grammar, equal names, numbers as doubles) is checked around it.
 
 #include "json.h"
 
@@ -10,60 +10,101 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-static bool json_is_space(char c)
+const struct json_limits json_limits_request = {
+	.max_bytes = 64 * 1024,
+	.max_depth = 16,
+	.max_values = 4096,
+};
+
+const struct json_limits json_limits_reply = {
+	.max_bytes = 16 * 1024 * 1024,
+	.max_depth = JSON_DEPTH_MAX,
+	.max_values = 1000000,
+};
+
+static int json_compare_names(const void *a, const void *b)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-// One pass over the text: brackets nest no deeper than JSON_DEPTH_MAX, no string hides a NUL and
-// no control character stands raw inside one (RFC 8259, section 7).
-static int json_check_text(const char *text, size_t len)
+static int json_check_members(const cJSON *object, char *err, size_t err_len)
 {
-	size_t depth = 0;
-	bool in_string = false;
+	const char *names[JSON_MEMBERS_MAX];
+	size_t n = 0;
 
-	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
-
-		if (in_string && (unsigned char)c < 0x20)
+	for (const cJSON *child = object->child; child != NULL; child = child->next) {
+		if (n == JSON_MEMBERS_MAX) {
+			snprintf(
+				err, err_len, "object with more than %d members", JSON_MEMBERS_MAX
+			);
 			return -EBADMSG;
-		if (in_string && c == '\\') {
-			if (len - i > 5 && memcmp(text + i, "\\u0000", 6) == 0)
-				return -EBADMSG;
-			i++;
-		} else if (c == '"') {
-			in_string = !in_string;
-		} else if (!in_string && (c == '[' || c == '{')) {
-			if (++depth > JSON_DEPTH_MAX)
-				return -EBADMSG;
-		} else if (!in_string && (c == ']' || c == '}') && depth > 0) {
-			depth--;
 		}
+		names[n++] = child->string;
+	}
+	qsort(names, n, sizeof(names[0]), json_compare_names);
+	for (size_t i = 1; i < n; i++) {
+		char quoted[64];
+
+		if (strcmp(names[i - 1], names[i]) != 0)
+			continue;
+		json_quote(quoted, sizeof(quoted), names[i]);
+		snprintf(err, err_len, "member \"%s\" stands twice", quoted);
+		return -EBADMSG;
 	}
 	return 0;
 }
 
-int json_parse(const char *text, size_t len, struct json_value **ret)
+// Recursion is bounded: the scan checked the depth.
+static int json_check_tree(const cJSON *value, char *err, size_t err_len)
 {
-	const char *end = NULL;
+	int r = 0;
+
+	if (cJSON_IsObject(value))
+		r = json_check_members(value, err, err_len);
+	for (const cJSON *child = value->child; child != NULL && r == 0; child = child->next)
+		r = json_check_tree(child, err, err_len);
+	return r;
+}
+
+int json_parse_limited(
+	struct json_value **ret,
+	const char *text,
+	size_t len,
+	const struct json_limits *limits,
+	char *err,
+	size_t err_len
+)
+{
+	struct json_scan_error scan_error;
 	cJSON *root;
 
-	if (json_check_text(text, len) < 0)
+	if (json_scan(text, len, limits, &scan_error) < 0) {
+		snprintf(err, err_len, "byte %zu: %s", scan_error.offset, scan_error.reason);
 		return -EBADMSG;
-	root = cJSON_ParseWithLengthOpts(text, len, &end, false);
-	if (root == NULL)
-		return -EBADMSG;
-	while (end < text + len && json_is_space(*end))
-		end++;
-	if (end != text + len) {
+	}
+	root = cJSON_ParseWithLength(text, len);
+	if (root == NULL) {
+		snprintf(err, err_len, "no memory for %zu bytes of JSON", len);
+		return -ENOMEM;
+	}
+	if (json_check_tree(root, err, err_len) < 0) {
 		cJSON_Delete(root);
 		return -EBADMSG;
 	}
 	*ret = (struct json_value *)root;
 	return 0;
+}
+
+int json_parse(const char *text, size_t len, struct json_value **ret)
+{
+	char err[128];
+
+	return json_parse_limited(ret, text, len, &json_limits_reply, err, sizeof(err));
 }
 
 void json_free(struct json_value *value)
@@ -121,6 +162,53 @@ bool json_is_null(const struct json_value *value)
 	return cJSON_IsNull((const cJSON *)value);
 }
 
+const char *json_type_name(const struct json_value *value)
+{
+	const cJSON *node = (const cJSON *)value;
+
+	if (node == NULL)
+		return "nothing";
+	if (cJSON_IsBool(node))
+		return "a boolean";
+	if (cJSON_IsNumber(node))
+		return "a number";
+	if (cJSON_IsString(node))
+		return "a string";
+	if (cJSON_IsArray(node))
+		return "an array";
+	return cJSON_IsObject(node) ? "an object" : "null";
+}
+
+void json_quote(char *dst, size_t len, const char *text)
+{
+	size_t pos = 0, rest = strlen(text);
+
+	if (len == 0)
+		return;
+	while (rest > 0) {
+		size_t n = json_scan_utf8(text, rest);
+		bool is_plain = n > 0 && (unsigned char)*text >= 0x20 && *text != 0x7f;
+
+		// U+0080 to U+009F are control characters too.
+		if (n == 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0)
+			is_plain = false;
+		if (n == 0)
+			n = 1;
+		if (pos + (is_plain ? n : 1) >= len)
+			break;
+		memcpy(dst + pos, is_plain ? text : "?", is_plain ? n : 1);
+		pos += is_plain ? n : 1;
+		text += n;
+		rest -= n;
+	}
+	dst[pos] = '\0';
+}
+
+char *json_print(const struct json_value *value)
+{
+	return cJSON_PrintUnformatted((const cJSON *)value);
+}
+
 const char *json_string(const struct json_value *value)
 {
 	return cJSON_GetStringValue((const cJSON *)value);
@@ -148,6 +236,30 @@ int json_u64(const struct json_value *value, uint64_t *ret)
 		return -EINVAL;
 	*ret = (uint64_t)number;
 	return 0;
+}
+
+static int json_parse_digits(const char *text, uint64_t *ret)
+{
+	uint64_t number = 0;
+
+	if (*text == '\0' || (text[0] == '0' && text[1] != '\0'))
+		return -EINVAL;
+	for (; *text != '\0'; text++) {
+		if (*text < '0' || *text > '9')
+			return -EINVAL;
+		if (__builtin_mul_overflow(number, 10u, &number) ||
+		    __builtin_add_overflow(number, (uint64_t)(*text - '0'), &number))
+			return -EINVAL;
+	}
+	*ret = number;
+	return 0;
+}
+
+int json_count(const struct json_value *value, uint64_t *ret)
+{
+	const char *digits = json_string(value);
+
+	return digits != NULL ? json_parse_digits(digits, ret) : json_u64(value, ret);
 }
 
 int json_bool(const struct json_value *value, bool *ret)
@@ -217,8 +329,25 @@ void json_end(struct json_writer *w)
 		w->n_open--;
 }
 
+static bool json_is_utf8(const char *text)
+{
+	size_t rest = strlen(text);
+
+	while (rest > 0) {
+		size_t n = json_scan_utf8(text, rest);
+
+		if (n == 0)
+			return false;
+		text += n;
+		rest -= n;
+	}
+	return true;
+}
+
 void json_put_string(struct json_writer *w, const char *name, const char *text)
 {
+	if (w->error == 0 && text != NULL && !json_is_utf8(text))
+		w->error = -EINVAL;
 	json_writer_put(w, name, text != NULL ? cJSON_CreateString(text) : cJSON_CreateNull());
 }
 
@@ -256,6 +385,31 @@ void json_put_u64_string(struct json_writer *w, const char *name, uint64_t value
 
 	snprintf(text, sizeof(text), "%" PRIu64, value);
 	json_put_string(w, name, text);
+}
+
+void json_put_count(struct json_writer *w, const char *name, uint64_t value)
+{
+	if (value > JSON_INTEGER_MAX)
+		json_put_u64_string(w, name, value);
+	else
+		json_put_u64(w, name, value);
+}
+
+void json_put_format(struct json_writer *w, const char *name, const char *format, ...)
+{
+	char *text;
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vasprintf(&text, format, args);
+	va_end(args);
+	if (n < 0) {
+		w->error = w->error == 0 ? -ENOMEM : w->error;
+		return;
+	}
+	json_put_string(w, name, text);
+	free(text);
 }
 
 int json_writer_finish(struct json_writer *w, bool is_pretty, char **ret_text)

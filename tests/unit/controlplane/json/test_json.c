@@ -32,6 +32,29 @@ static void test_refused(void **state)
 		"\"\\u0000\"",
 		"\"a\\u0000b\"",
 		"\"\n\"",
+		"\"\\ud800\"",
+		"\"\\udc00\"",
+		"\"\\ud800\\u0041\"",
+		"\"\\x41\"",
+		"\"\xff\"",
+		"\"\xc0\xaf\"", // overlong
+		"\"\xed\xa0\x80\"", // surrogate
+		"\"\xf4\x90\x80\x80\"", // above U+10FFFF
+		"\"\xe2\x82\"",
+		"01",
+		"-",
+		"+1",
+		"1.",
+		".5",
+		"1e",
+		"0x10",
+		"NaN",
+		"[1\f,2]",
+		"{\"a\":1,\"a\":1}",
+		"{\"a\":1,\"\\u0061\":1}",
+		"[{\"b\":{\"c\":1,\"d\":2,\"c\":3}}]",
+		"\xef\xbb\xbf{}", // byte order mark
+		"1111111111111111111111111111111111111111111111111111111111111",
 		"\"unterminated",
 		"'a'",
 		"[1] [2]",
@@ -60,7 +83,9 @@ static void test_numbers(void **state)
 	} rows[] = {
 		{"0", 0, 0},
 		{"1", 0, 1},
-		{"9007199254740992", 0, 9007199254740992u},
+		{"9007199254740991", 0, 9007199254740991u},
+		{"9007199254740992", -EINVAL, 0},
+		{"9007199254740993", -EINVAL, 0},
 		{"9007199254740994", -EINVAL, 0},
 		{"18446744073709551615", -EINVAL, 0},
 		{"1e3", 0, 1000},
@@ -92,11 +117,12 @@ static void test_paths(void **state)
 
 	(void)state;
 	assert_int_equal(
-		parse("{\"a\":{\"B\":\"x\",\"b\":\"y\"},\"l\":[1,true,null],\"a\":2}", &doc), 0
+		parse("{\"a\":{\"B\":\"x\",\"b\":\"y\"},\"l\":[1,true,null],\"A\":2}", &doc), 0
 	);
 	assert_string_equal(json_string(json_member(json_member(doc, "a"), "b")), "y");
 	assert_null(json_string(json_member(json_member(doc, "missing"), "b")));
 	assert_null(json_string(json_member(doc, "A")));
+	assert_null(json_member(doc, "B"));
 	list = json_member(doc, "l");
 	assert_true(json_is_array(list));
 	assert_int_equal(json_u64(json_item(list, 0), &n), 0);
@@ -132,7 +158,7 @@ static void test_writer(void **state)
 	assert_int_equal(json_writer_finish(&w, false, &text), 0);
 	assert_string_equal(
 		text,
-		"{\"name\":\"a\\\"\\\\\\n\\u0001\",\"n\":9007199254740992,"
+		"{\"name\":\"a\\\"\\\\\\n\\u0001\",\"n\":9007199254740991,"
 		"\"big\":\"18446744073709551615\",\"list\":[true,null,null]}"
 	);
 	json_free_text(text);
