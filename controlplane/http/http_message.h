@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a handler gets and gives: one request, complete and checked, and one reply. Handlers run on the
+// event loop's thread, return at once, and know nothing of libwebsockets. Pure but for memory.
+#pragma once
+
+#include "controlplane/json/json_reader.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define HTTP_MAX_PARAMS 4
+#define HTTP_PARAM_CAP 128 // bytes of one decoded path segment
+#define HTTP_QUERY_CAP 512
+
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE };
+
+struct http_request {
+	enum http_method method;
+	const char *path; // as it came, without the query
+	const char *query; // after '?', still encoded; "" when there is none
+	const char *params[HTTP_MAX_PARAMS]; // the pattern's braces in their order, decoded
+	const struct json_value *body; // NULL when the request has none
+	bool is_local; // came over the UNIX socket, whose mode says who may
+};
+
+struct http_reply {
+	int status; // 0 until a handler has answered
+	const char *content_type; // static
+	char location[HTTP_PARAM_CAP + 64]; // "" for none
+	char *body; // malloc'd; the server frees it
+	size_t body_len;
+};
+
+void http_reply_fini(struct http_reply *reply);
+
+// Takes the writer. When the document cannot be finished (memory) the reply is a 500.
+void http_reply_json(struct http_reply *reply, int status, struct json_writer *writer);
+
+// Copies the text.
+void http_reply_text(
+	struct http_reply *reply, int status, const char *content_type, const char *text
+);
+
+void http_reply_empty(struct http_reply *reply, int status);
+
+// RFC 9457 problem details: {"type","title","status","detail"} and, where one member or parameter is
+// at fault, "field". The detail says what, which, the value, and the way out. Replaces what stood in
+// the reply.
+void http_reply_problem(
+	struct http_reply *reply, int status, const char *field, const char *format, ...
+) __attribute__((format(printf, 4, 5)));
+
+// A 400 with the reader's field and message.
+void http_reply_reader_error(struct http_reply *reply, const struct json_reader *reader);
+
+// Returns: 1 with the decoded value of a query parameter; 0 when it is absent; -EINVAL when it is too
+//          long or badly encoded.
+int http_request_query(const struct http_request *request, const char *name, char *dst, size_t cap);
+
+// Returns: the RFC 9110 reason phrase.
+const char *http_status_text(int status);

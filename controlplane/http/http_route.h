@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which handler a method and a path belong to. Patterns are static text such as
+// "/api/v1/sessions/{name}/extend": a segment in braces matches one non-empty segment and gives its
+// percent-decoded text to the handler. Pure.
+#pragma once
+
+#include "controlplane/http/http_message.h"
+
+#include <stddef.h>
+
+#define HTTP_MAX_METHODS 8
+
+struct http_route {
+	enum http_method method;
+	const char *pattern;
+	void (*handle)(void *ctx, const struct http_request *request, struct http_reply *reply);
+};
+
+// One module's routes and the context of its handlers.
+struct http_route_table {
+	const struct http_route *routes;
+	size_t n_routes;
+	void *ctx;
+};
+
+// What http_route_match() found. params keep the decoded segments; request.params point into them.
+struct http_route_found {
+	const struct http_route *route;
+	void *ctx;
+	char params[HTTP_MAX_PARAMS][HTTP_PARAM_CAP];
+	unsigned n_params;
+	unsigned allowed; // bit per method that the path has, for a 405's Allow header
+};
+
+// path: without query, as it came.
+//
+// Returns: 0; -ENOENT when no pattern matches the path; -EOPNOTSUPP when one does under another
+//          method (ret->allowed says which); -EINVAL when a segment is too long, holds a NUL or a
+//          control character, is not UTF-8 or badly percent-encoded.
+int http_route_match(
+	struct http_route_found *ret,
+	const struct http_route_table *tables,
+	size_t n_tables,
+	enum http_method method,
+	const char *path
+);
+
+// Decodes %XX. Returns: 0; -EINVAL as above.
+int http_route_decode(char *dst, size_t cap, const char *src, size_t len);
+
+// Returns: 0, or -EINVAL for a method that no route can have.
+int http_method_parse(enum http_method *ret, const char *text);
+const char *http_method_name(enum http_method method);
