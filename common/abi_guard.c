@@ -19,7 +19,6 @@ struct guard {
 
 static struct guard guards[MAX_GUARDS];
 static struct sigaction former;
-static bool is_installed;
 
 static bool replace(uintptr_t addr)
 {
@@ -54,17 +53,29 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 	errno = saved;
 }
 
+// Asked at every call: a library may have put its own handler in between.
+static int install(void)
+{
+	const struct sigaction action = {
+		.sa_sigaction = on_sigbus,
+		.sa_flags = SA_SIGINFO | SA_NODEFER,
+	};
+	struct sigaction current;
+
+	if (sigaction(SIGBUS, NULL, &current) != 0)
+		return -errno;
+	if ((current.sa_flags & SA_SIGINFO) != 0 && current.sa_sigaction == on_sigbus)
+		return 0;
+	former = current;
+	return sigaction(SIGBUS, &action, NULL) == 0 ? 0 : -errno;
+}
+
 int abi_guard_add(void *mem, size_t len)
 {
-	if (!is_installed) {
-		struct sigaction action = {
-			.sa_sigaction = on_sigbus,
-			.sa_flags = SA_SIGINFO | SA_NODEFER,
-		};
-		if (sigaction(SIGBUS, &action, &former) != 0)
-			return -errno;
-		is_installed = true;
-	}
+	int rc = install();
+
+	if (rc < 0)
+		return rc;
 	for (unsigned i = 0; i < MAX_GUARDS; i++) {
 		if (guards[i].start != 0)
 			continue;

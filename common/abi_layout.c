@@ -243,22 +243,26 @@ bool abi_layout_check_counts(uint32_t n_slots, uint32_t n_threads, uint32_t n_po
 		n_threads <= ABI_MAX_THREADS && n_ports >= 1 && n_ports <= ABI_MAX_PORTS;
 }
 
-static uint64_t align_page(uint64_t bytes)
-{
-	return (bytes + ABI_PAGE - 1) / ABI_PAGE * ABI_PAGE;
-}
+static_assert(sizeof(struct abi_session_slot) % ABI_CACHE_LINE == 0, "arrays stay aligned");
+static_assert(sizeof(struct abi_thread_stats) % ABI_CACHE_LINE == 0, "arrays stay aligned");
 
+// Not rounded up: every count then has offsets and a size of its own, and a wrong one is noticed.
 struct abi_layout abi_layout_counters(uint32_t n_slots, uint32_t n_threads, uint32_t n_ports)
 {
 	struct abi_layout layout = {.slots_offset = ABI_PAGE};
 
-	layout.threads_offset = layout.slots_offset +
-		align_page((uint64_t)n_slots * sizeof(struct abi_session_slot));
-	layout.ports_offset = layout.threads_offset +
-		align_page((uint64_t)n_threads * sizeof(struct abi_thread_stats));
+	layout.threads_offset =
+		layout.slots_offset + (uint64_t)n_slots * sizeof(struct abi_session_slot);
+	layout.ports_offset =
+		layout.threads_offset + (uint64_t)n_threads * sizeof(struct abi_thread_stats);
 	layout.total_bytes =
-		layout.ports_offset + align_page((uint64_t)n_ports * sizeof(struct abi_port_stats));
+		layout.ports_offset + (uint64_t)n_ports * sizeof(struct abi_port_stats);
 	return layout;
+}
+
+static uint64_t align_page(uint64_t bytes)
+{
+	return (bytes + ABI_PAGE - 1) / ABI_PAGE * ABI_PAGE;
 }
 
 struct abi_layout_control abi_layout_control(void)
