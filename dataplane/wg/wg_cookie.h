@@ -31,8 +31,8 @@ struct wg_cookie_jar {
 	uint8_t cookie[WG_COOKIE_BYTES];
 	uint64_t received_ns;
 	bool has_cookie;
-	uint8_t last_mac1
-		[WG_MAC_BYTES]; // of the last handshake message sent, which a cookie reply must answer
+	// Of the last handshake message sent, which a cookie reply must answer.
+	uint8_t last_mac1[WG_MAC_BYTES];
 	bool has_last_mac1;
 	uint8_t mac1_key[WG_HASH_BYTES]; // HASH("mac1----" || the peer's public key)
 	uint8_t reply_key[WG_HASH_BYTES]; // HASH("cookie--" || the peer's public key)

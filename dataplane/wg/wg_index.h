@@ -38,7 +38,7 @@ struct wg_index_entry {
 	uint16_t owner;
 	uint8_t state; // slow path only
 	uint32_t allotted; // slow path only: the index given out for this position
-};
+} __attribute__((aligned(32))); // never across two cache lines
 
 struct wg_index {
 	struct wg_index_entry *entries; // capacity of them

@@ -15,13 +15,13 @@
 
 struct wg_replay {
 	uint64_t next; // greatest counter accepted, plus one; 0: none yet
-	uint64_t ring
-		[WG_REPLAY_WORDS]; // bit c % 64 of word c / 64 % WG_REPLAY_WORDS: counter c was seen
+	// Bit c % 64 of word c / 64 % WG_REPLAY_WORDS: counter c was seen.
+	uint64_t ring[WG_REPLAY_WORDS];
 };
 
 void wg_replay_init(struct wg_replay *replay);
 
-// Whether this counter is new: not seen, less than WG_REPLAY_WINDOW below the greatest, and below
+// Whether this counter is new: not seen, at most WG_REPLAY_WINDOW below the greatest, and below
 // REJECT_AFTER_MESSAGES. If so it is noted; if not, nothing changes.
 __attribute__((warn_unused_result)) bool wg_replay_accept(
 	struct wg_replay *replay, uint64_t counter

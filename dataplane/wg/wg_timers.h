@@ -8,7 +8,7 @@
 //   passive keepalive      10 s after data was received and nothing was sent since
 //   persistent keepalive   after the configured interval without an authentic packet either way
 //   new handshake          15 s after data was sent and nothing was received since
-//   retransmission         5 s (plus jitter) after an initiation without a response; given up after 90 s
+//   retransmission         5 s (plus jitter) after an unanswered initiation; given up after 90 s
 //   erasure                540 s after the last handshake
 #ifndef WG_TIMERS_H
 #define WG_TIMERS_H

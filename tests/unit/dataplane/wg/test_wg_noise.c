@@ -1,0 +1,563 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The handshake: against captured handshakes of wireguard-go, both of our roles against each other,
+// and every way in which a message can be wrong. After each refusal the peer must be byte for byte
+// as it was.
+#include "test_wg_hex.h"
+
+#include "dataplane/wg/wg_aead.h"
+#include "dataplane/wg/wg_noise.h"
+#include "dataplane/wg/wg_primitives.h"
+#include "tests/vectors/wg_handshake_vectors.h"
+
+#include <errno.h>
+
+#define NOW_NS (UINT64_C(1000) * WG_NS_PER_SEC)
+#define WALL_NS (UINT64_C(1700000000) * WG_NS_PER_SEC)
+
+// Two ends with one peer each.
+struct ends {
+	struct wg_local client, server;
+	struct wg_peer client_peer; // the server, as the client knows it
+	struct wg_peer server_peer; // the client, as the server knows it
+	unsigned int n_lookups;
+};
+
+static struct wg_peer *lookup_server_peer(void *context, const uint8_t public_key[WG_KEY_BYTES])
+{
+	struct ends *ends = context;
+
+	ends->n_lookups++;
+	return memcmp(public_key, ends->server_peer.public_key, WG_KEY_BYTES) == 0
+		? &ends->server_peer
+		: NULL;
+}
+
+static void ends_init(struct ends *ends, const uint8_t *psk)
+{
+	uint8_t private_key[WG_KEY_BYTES];
+
+	memset(ends, 0, sizeof(*ends));
+	wg_primitives_generate_private(private_key);
+	wg_local_init(&ends->client, private_key);
+	wg_primitives_generate_private(private_key);
+	wg_local_init(&ends->server, private_key);
+	assert_int_equal(
+		wg_peer_init(&ends->client_peer, &ends->client, ends->server.public_key, psk), 0
+	);
+	assert_int_equal(
+		wg_peer_init(&ends->server_peer, &ends->server, ends->client.public_key, psk), 0
+	);
+}
+
+static enum wg_noise_result consume(
+	struct ends *ends, const void *data, size_t len, uint64_t now_ns, struct wg_handshake *ret
+)
+{
+	struct wg_noise_lookup lookup = {lookup_server_peer, ends};
+
+	return wg_noise_consume_initiation(&ends->server, data, len, &lookup, now_ns, ret);
+}
+
+static void initiate(
+	struct ends *ends,
+	uint64_t wall_ns,
+	struct wg_handshake *ret_handshake,
+	struct wg_message_initiation *ret_message
+)
+{
+	uint8_t timestamp[WG_TIMESTAMP_BYTES];
+
+	wg_noise_tai64n(wall_ns, timestamp);
+	assert_int_equal(
+		wg_noise_create_initiation(
+			&ends->client,
+			&ends->client_peer,
+			0x11223344,
+			timestamp,
+			ret_handshake,
+			ret_message
+		),
+		WG_NOISE_OK
+	);
+}
+
+static void remac(const struct wg_local *receiver, void *message, size_t len)
+{
+	size_t covered = len - sizeof(struct wg_message_macs);
+
+	wg_primitives_mac(
+		receiver->mac1_key, WG_HASH_BYTES, message, covered, (uint8_t *)message + covered
+	);
+}
+
+static void check_vector(const struct wg_handshake_vector *vector, struct wg_aead *aead)
+{
+	uint8_t private_key[32], psk[32], ephemeral[32], timestamp[12], key[32], plain[64];
+	uint8_t initiation[148], expected[92], data[256], verdict;
+	struct wg_message_response response;
+	const struct wg_message_data *head = (const struct wg_message_data *)data;
+	struct wg_handshake handshake;
+	struct wg_keypair keypair;
+	struct wg_aead_op op;
+	struct wg_local client;
+	struct ends ends = {0};
+	size_t data_len, plain_len;
+
+	test_wg_hex(vector->initiator_private, private_key, 32);
+	wg_local_init(&client, private_key);
+	test_wg_hex(vector->responder_private, private_key, 32);
+	wg_local_init(&ends.server, private_key);
+	test_wg_hex(vector->preshared_key, psk, 32);
+	assert_int_equal(wg_peer_init(&ends.server_peer, &ends.server, client.public_key, psk), 0);
+
+	assert_int_equal(test_wg_hex(vector->initiation, initiation, 148), 148);
+	assert_int_equal(consume(&ends, initiation, 148, NOW_NS, &handshake), WG_NOISE_OK);
+	test_wg_hex(vector->timestamp, timestamp, 12);
+	assert_memory_equal(ends.server_peer.latest_timestamp, timestamp, 12);
+
+	test_wg_hex(vector->responder_ephemeral, ephemeral, 32);
+	assert_int_equal(
+		wg_noise_create_response_from(
+			&handshake, vector->responder_index, ephemeral, &response
+		),
+		WG_NOISE_OK
+	);
+	assert_int_equal(test_wg_hex(vector->response, expected, 92), 92);
+	assert_memory_equal(&response, expected, 92);
+
+	assert_int_equal(wg_noise_begin_session(&handshake, 5, NOW_NS, &keypair), WG_NOISE_OK);
+	test_wg_hex(vector->receive_key, key, 32);
+	assert_memory_equal(keypair.recv_key, key, 32);
+	test_wg_hex(vector->send_key, key, 32);
+	assert_memory_equal(keypair.send_key, key, 32);
+	assert_int_equal(keypair.local_index, vector->responder_index);
+	assert_false(keypair.is_initiator);
+
+	// The first data message of wireguard-go opens with these keys.
+	data_len = test_wg_hex(vector->data, data, sizeof(data));
+	plain_len = test_wg_hex(vector->plain, plain, sizeof(plain));
+	assert_int_equal(wg_message_classify(data, data_len), WG_MESSAGE_DATA);
+	assert_int_equal(le32toh(head->receiver_index), keypair.local_index);
+	op = (struct wg_aead_op){
+		keypair.recv_key,
+		le64toh(head->counter),
+		data + sizeof(*head),
+		(uint32_t)(data_len - WG_MESSAGE_DATA_OVERHEAD_BYTES),
+	};
+	wg_aead_open(aead, &op, &verdict, 1);
+	assert_int_equal(verdict, WG_AEAD_AUTHENTIC);
+	assert_int_equal(op.len, plain_len);
+	assert_memory_equal(op.data, plain, plain_len);
+}
+
+static void test_wireguard_go_vectors(void **state)
+{
+	struct wg_aead *aead;
+
+	(void)state;
+	assert_int_equal(wg_aead_create(&aead), 0);
+	for (size_t i = 0; i < sizeof(wg_handshake_vectors) / sizeof(wg_handshake_vectors[0]); i++)
+		check_vector(&wg_handshake_vectors[i], aead);
+	wg_aead_destroy(aead);
+}
+
+static void check_zero(const void *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		assert_int_equal(((const uint8_t *)data)[i], 0);
+}
+
+static void test_both_roles(void **state)
+{
+	uint8_t psk[32] = {1, 2, 3};
+
+	(void)state;
+	for (int with_psk = 0; with_psk < 2; with_psk++) {
+		struct wg_handshake initiator, responder;
+		struct wg_keypair client_keypair, server_keypair;
+		struct wg_message_initiation initiation;
+		struct wg_message_response response;
+		struct ends ends;
+
+		ends_init(&ends, with_psk ? psk : NULL);
+		initiate(&ends, WALL_NS, &initiator, &initiation);
+		assert_int_equal(
+			consume(&ends, &initiation, sizeof(initiation), NOW_NS, &responder),
+			WG_NOISE_OK
+		);
+		assert_int_equal(responder.remote_index, 0x11223344);
+		assert_int_equal(
+			wg_noise_create_response(&responder, 0x55667788, &response), WG_NOISE_OK
+		);
+		assert_int_equal(
+			wg_noise_consume_response(
+				&ends.client, &response, sizeof(response), &initiator
+			),
+			WG_NOISE_OK
+		);
+		assert_int_equal(
+			wg_noise_begin_session(&initiator, 1, NOW_NS, &client_keypair), WG_NOISE_OK
+		);
+		assert_int_equal(
+			wg_noise_begin_session(&responder, 2, NOW_NS + 1, &server_keypair),
+			WG_NOISE_OK
+		);
+		assert_memory_equal(client_keypair.send_key, server_keypair.recv_key, 32);
+		assert_memory_equal(client_keypair.recv_key, server_keypair.send_key, 32);
+		assert_memory_not_equal(client_keypair.recv_key, client_keypair.send_key, 32);
+		assert_int_equal(client_keypair.remote_index, server_keypair.local_index);
+		assert_int_equal(server_keypair.remote_index, client_keypair.local_index);
+		assert_true(client_keypair.is_initiator);
+		assert_false(server_keypair.is_initiator);
+		assert_true(server_keypair.can_send && server_keypair.can_receive);
+		assert_int_equal(server_keypair.slot, 2);
+		assert_true(server_keypair.created_ns == NOW_NS + 1);
+		check_zero(&initiator, sizeof(initiator));
+		check_zero(&responder, sizeof(responder));
+	}
+}
+
+// Whatever is wrong, the peer and the caller's handshake stay as they were.
+static void check_refused(
+	struct ends *ends, const void *data, size_t len, enum wg_noise_result expected
+)
+{
+	struct wg_handshake handshake, handshake_before;
+	struct wg_peer peer_before = ends->server_peer;
+	enum wg_noise_result result;
+
+	memset(&handshake, 0x3c, sizeof(handshake));
+	handshake_before = handshake;
+	result = consume(ends, data, len, NOW_NS + WG_NS_PER_SEC, &handshake);
+	if (result != expected)
+		print_error(
+			"%s instead of %s\n",
+			wg_noise_result_name(result),
+			wg_noise_result_name(expected)
+		);
+	assert_int_equal(result, expected);
+	assert_memory_equal(&ends->server_peer, &peer_before, sizeof(peer_before));
+	assert_memory_equal(&handshake, &handshake_before, sizeof(handshake));
+}
+
+static void test_initiation_truncated(void **state)
+{
+	uint8_t bytes[sizeof(struct wg_message_initiation) + 64] = {0};
+	struct wg_handshake initiator;
+	struct ends ends;
+
+	(void)state;
+	ends_init(&ends, NULL);
+	initiate(&ends, WALL_NS, &initiator, (struct wg_message_initiation *)bytes);
+	for (size_t len = 0; len <= sizeof(bytes); len++) {
+		if (len != sizeof(struct wg_message_initiation))
+			check_refused(&ends, bytes, len, WG_NOISE_MALFORMED);
+	}
+}
+
+// Each bit flipped, first as it is (mac1 refuses, or the type does), then with mac1 made right
+// again, so that what lies behind it is tested: only the sender index and mac2 are not
+// authenticated by the Noise part itself.
+static void test_initiation_bits(void **state)
+{
+	struct wg_message_initiation initiation, flipped;
+	struct wg_handshake initiator, responder;
+	uint8_t *bytes = (uint8_t *)&flipped;
+	struct ends ends, fresh;
+
+	(void)state;
+	ends_init(&ends, NULL);
+	fresh = ends;
+	initiate(&ends, WALL_NS, &initiator, &initiation);
+	for (size_t bit = 0; bit < sizeof(initiation) * 8; bit++) {
+		size_t byte = bit / 8;
+		bool is_mac2 = byte >= offsetof(struct wg_message_initiation, macs.mac2);
+		bool is_mac1 = !is_mac2 && byte >= offsetof(struct wg_message_initiation, macs);
+		bool is_index = byte >= 4 && byte < 8;
+
+		flipped = initiation;
+		bytes[byte] ^= (uint8_t)(1 << bit % 8);
+		if (!is_mac2)
+			check_refused(
+				&ends,
+				&flipped,
+				sizeof(flipped),
+				byte < 4 ? WG_NOISE_MALFORMED : WG_NOISE_MAC1
+			);
+		if (is_mac1 || byte < 4)
+			continue;
+		remac(&ends.server, &flipped, sizeof(flipped));
+		// X25519 ignores the top bit of a point (RFC 7748, section 5), but the hash does
+		// not.
+		if (!is_index && !is_mac2) {
+			check_refused(&ends, &flipped, sizeof(flipped), WG_NOISE_DECRYPT);
+			continue;
+		}
+		assert_int_equal(
+			consume(&ends, &flipped, sizeof(flipped), NOW_NS, &responder), WG_NOISE_OK
+		);
+		ends.server_peer = fresh.server_peer;
+	}
+}
+
+static void test_initiation_unknown_peer(void **state)
+{
+	struct wg_message_initiation initiation;
+	struct wg_handshake initiator;
+	struct ends ends, other;
+
+	(void)state;
+	ends_init(&ends, NULL);
+	ends_init(&other, NULL);
+	initiate(&ends, WALL_NS, &initiator, &initiation);
+	ends.server_peer = other.server_peer;
+	check_refused(&ends, &initiation, sizeof(initiation), WG_NOISE_UNKNOWN_PEER);
+	assert_int_equal(ends.n_lookups, 1);
+}
+
+// A client that knows our public key and a peer's public key, but not the peer's private key:
+// static-static differs.
+static void test_initiation_impersonation(void **state)
+{
+	struct wg_message_initiation initiation;
+	struct wg_handshake initiator;
+	struct ends ends, victim;
+
+	(void)state;
+	ends_init(&ends, NULL);
+	ends_init(&victim, NULL);
+	assert_int_equal(
+		wg_peer_init(&ends.server_peer, &ends.server, victim.client.public_key, NULL), 0
+	);
+	memcpy(ends.client.public_key, victim.client.public_key, WG_KEY_BYTES);
+	initiate(&ends, WALL_NS, &initiator, &initiation);
+	check_refused(&ends, &initiation, sizeof(initiation), WG_NOISE_DECRYPT);
+}
+
+static void test_initiation_low_order_ephemeral(void **state)
+{
+	struct wg_message_initiation initiation;
+	struct wg_handshake initiator;
+	struct ends ends;
+
+	(void)state;
+	ends_init(&ends, NULL);
+	initiate(&ends, WALL_NS, &initiator, &initiation);
+	for (uint8_t u = 0; u < 2; u++) {
+		memset(initiation.unencrypted_ephemeral, 0, WG_KEY_BYTES);
+		initiation.unencrypted_ephemeral[0] = u;
+		remac(&ends.server, &initiation, sizeof(initiation));
+		check_refused(&ends, &initiation, sizeof(initiation), WG_NOISE_LOW_ORDER);
+	}
+}
+
+// Offsets to the first accepted initiation, and what becomes of a second one.
+static const struct {
+	int64_t wall_ms;
+	uint64_t after_ns;
+	enum wg_noise_result expected;
+} freshness_rows[] = {
+	{0, WG_NS_PER_SEC, WG_NOISE_REPLAYED_TIMESTAMP},
+	{-1000, WG_NS_PER_SEC, WG_NOISE_REPLAYED_TIMESTAMP},
+	{-86400000, WG_NS_PER_SEC, WG_NOISE_REPLAYED_TIMESTAMP},
+	{0, 0, WG_NOISE_REPLAYED_TIMESTAMP},
+	{1000, 0, WG_NOISE_FLOOD},
+	{1000, WG_INITIATION_MIN_GAP_NS - 1, WG_NOISE_FLOOD},
+	{1000, WG_INITIATION_MIN_GAP_NS, WG_NOISE_OK},
+	{1000, WG_INITIATION_MIN_GAP_NS + 1, WG_NOISE_OK},
+	{20, WG_INITIATION_MIN_GAP_NS, WG_NOISE_OK},
+};
+
+static void test_initiation_freshness(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(freshness_rows) / sizeof(freshness_rows[0]); i++) {
+		struct wg_message_initiation first, second;
+		struct wg_handshake initiator, responder;
+		struct wg_peer before;
+		struct ends ends;
+
+		ends_init(&ends, NULL);
+		initiate(&ends, WALL_NS, &initiator, &first);
+		initiate(
+			&ends,
+			WALL_NS + (uint64_t)(freshness_rows[i].wall_ms * 1000000),
+			&initiator,
+			&second
+		);
+		// At time zero too: "never" is not a time.
+		assert_int_equal(consume(&ends, &first, sizeof(first), 0, &responder), WG_NOISE_OK);
+		before = ends.server_peer;
+		assert_int_equal(
+			consume(&ends,
+				&second,
+				sizeof(second),
+				freshness_rows[i].after_ns,
+				&responder),
+			freshness_rows[i].expected
+		);
+		if (freshness_rows[i].expected != WG_NOISE_OK)
+			assert_memory_equal(&ends.server_peer, &before, sizeof(before));
+		else
+			assert_memory_not_equal(&ends.server_peer, &before, sizeof(before));
+	}
+}
+
+static void test_response_bits(void **state)
+{
+	struct wg_handshake initiator, responder, before;
+	struct wg_message_initiation initiation;
+	struct wg_message_response response, flipped;
+	uint8_t *bytes = (uint8_t *)&flipped;
+	struct ends ends;
+
+	(void)state;
+	ends_init(&ends, NULL);
+	initiate(&ends, WALL_NS, &initiator, &initiation);
+	assert_int_equal(
+		consume(&ends, &initiation, sizeof(initiation), NOW_NS, &responder), WG_NOISE_OK
+	);
+	assert_int_equal(wg_noise_create_response(&responder, 7, &response), WG_NOISE_OK);
+	before = initiator;
+	for (size_t len = 0; len < sizeof(response); len++)
+		assert_int_equal(
+			wg_noise_consume_response(&ends.client, &response, len, &initiator),
+			WG_NOISE_MALFORMED
+		);
+	for (size_t bit = 0; bit < offsetof(struct wg_message_response, macs.mac2) * 8; bit++) {
+		size_t byte = bit / 8;
+
+		flipped = response;
+		bytes[byte] ^= (uint8_t)(1 << bit % 8);
+		assert_int_equal(
+			wg_noise_consume_response(
+				&ends.client, &flipped, sizeof(flipped), &initiator
+			),
+			byte < 4 ? WG_NOISE_MALFORMED : WG_NOISE_MAC1
+		);
+		assert_memory_equal(&initiator, &before, sizeof(before));
+		if (byte < 8 || byte >= offsetof(struct wg_message_response, macs))
+			continue;
+		remac(&ends.client, &flipped, sizeof(flipped));
+		assert_int_equal(
+			wg_noise_consume_response(
+				&ends.client, &flipped, sizeof(flipped), &initiator
+			),
+			byte < 12 ? WG_NOISE_STATE : WG_NOISE_DECRYPT
+		);
+		assert_memory_equal(&initiator, &before, sizeof(before));
+	}
+	assert_int_equal(
+		wg_noise_consume_response(&ends.client, &response, sizeof(response), &initiator),
+		WG_NOISE_OK
+	);
+	// A response is good once.
+	assert_int_equal(
+		wg_noise_consume_response(&ends.client, &response, sizeof(response), &initiator),
+		WG_NOISE_STATE
+	);
+}
+
+// A preshared key that the two sides do not share shows in the response, not before.
+static void test_wrong_preshared_key(void **state)
+{
+	struct wg_handshake initiator, responder;
+	struct wg_message_initiation initiation;
+	struct wg_message_response response;
+	struct ends ends;
+
+	(void)state;
+	ends_init(&ends, NULL);
+	ends.server_peer.preshared_key[31] ^= 1;
+	initiate(&ends, WALL_NS, &initiator, &initiation);
+	assert_int_equal(
+		consume(&ends, &initiation, sizeof(initiation), NOW_NS, &responder), WG_NOISE_OK
+	);
+	assert_int_equal(wg_noise_create_response(&responder, 7, &response), WG_NOISE_OK);
+	assert_int_equal(
+		wg_noise_consume_response(&ends.client, &response, sizeof(response), &initiator),
+		WG_NOISE_DECRYPT
+	);
+}
+
+// Verbs out of order.
+static void test_states(void **state)
+{
+	struct wg_handshake handshake = {0}, initiator;
+	struct wg_message_initiation initiation;
+	struct wg_message_response response;
+	struct wg_keypair keypair;
+	struct ends ends;
+
+	(void)state;
+	ends_init(&ends, NULL);
+	assert_int_equal(wg_noise_create_response(&handshake, 1, &response), WG_NOISE_STATE);
+	assert_int_equal(wg_noise_begin_session(&handshake, 1, 1, &keypair), WG_NOISE_STATE);
+	initiate(&ends, WALL_NS, &initiator, &initiation);
+	assert_int_equal(wg_noise_begin_session(&initiator, 1, 1, &keypair), WG_NOISE_STATE);
+	assert_int_equal(wg_noise_create_response(&initiator, 1, &response), WG_NOISE_STATE);
+	assert_int_equal(
+		consume(&ends, &initiation, sizeof(initiation), NOW_NS, &handshake), WG_NOISE_OK
+	);
+	assert_int_equal(wg_noise_begin_session(&handshake, 1, 1, &keypair), WG_NOISE_STATE);
+	assert_int_equal(wg_noise_create_response(&handshake, 1, &response), WG_NOISE_OK);
+	assert_int_equal(wg_noise_create_response(&handshake, 1, &response), WG_NOISE_STATE);
+	assert_int_equal(wg_noise_begin_session(&handshake, 1, 1, &keypair), WG_NOISE_OK);
+	assert_int_equal(wg_noise_begin_session(&handshake, 1, 1, &keypair), WG_NOISE_STATE);
+}
+
+static void test_low_order_peer(void **state)
+{
+	uint8_t zero[WG_KEY_BYTES] = {0};
+	struct wg_peer peer;
+	struct ends ends;
+
+	(void)state;
+	ends_init(&ends, NULL);
+	assert_int_equal(wg_peer_init(&peer, &ends.server, zero, NULL), -EINVAL);
+	zero[0] = 1;
+	assert_int_equal(wg_peer_init(&peer, &ends.server, zero, NULL), -EINVAL);
+}
+
+static void test_tai64n(void **state)
+{
+	uint8_t expected[12], earlier[12], later[12];
+
+	(void)state;
+	test_wg_hex("400000000000000a00000000", expected, 12);
+	wg_noise_tai64n(0, earlier);
+	assert_memory_equal(earlier, expected, 12);
+	test_wg_hex("400000006553f10a00000000", expected, 12);
+	// 1,700,000,000 s; below 2^24 ns nothing of the time shows.
+	wg_noise_tai64n(WALL_NS + (1 << 24) - 1, earlier);
+	assert_memory_equal(earlier, expected, 12);
+	for (uint64_t i = 1; i < 200; i++) {
+		wg_noise_tai64n(WALL_NS + i * WG_INITIATION_MIN_GAP_NS, later);
+		assert_true(memcmp(later, earlier, 12) > 0);
+		memcpy(earlier, later, 12);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_wireguard_go_vectors),
+		cmocka_unit_test(test_both_roles),
+		cmocka_unit_test(test_initiation_truncated),
+		cmocka_unit_test(test_initiation_bits),
+		cmocka_unit_test(test_initiation_unknown_peer),
+		cmocka_unit_test(test_initiation_impersonation),
+		cmocka_unit_test(test_initiation_low_order_ephemeral),
+		cmocka_unit_test(test_initiation_freshness),
+		cmocka_unit_test(test_response_bits),
+		cmocka_unit_test(test_wrong_preshared_key),
+		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_low_order_peer),
+		cmocka_unit_test(test_tai64n),
+	};
+
+	if (wg_primitives_init() < 0)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
