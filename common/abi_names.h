@@ -53,7 +53,7 @@
 	X(WG_NO_KEYPAIR, "wg_no_keypair", "no valid keypair to send to the peer with") \
 	X(WG_INDEX_EXHAUSTED, "wg_index_exhausted", "no free receiver index for a handshake") \
 	X(INNER_IPV6, "inner_ipv6", "IPv6 inside the tunnel; the node carries IPv4") \
-	X(INNER_INVALID, "inner_invalid", "inner packet is no valid IPv4 packet") \
+	X(INNER_ECN, "inner_ecn", "congestion mark on a packet that cannot carry it (RFC 6040)") \
 	X(SOURCE_CHECK, "source_check", "inner source is not the session's address") \
 	X(MARTIAN, "martian", "destination is private, reserved, management or the node's own") \
 	X(INNER_TO_INNER, "inner_to_inner", "destination is another session's inner address") \

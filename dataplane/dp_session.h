@@ -9,6 +9,7 @@
 #pragma once
 
 #include "common/abi_session.h"
+#include "dataplane/dp_bucket.h"
 #include "dataplane/mail.h"
 #include "dataplane/wg/wg_keypair.h"
 #include "dataplane/wg/wg_timers.h"
@@ -16,19 +17,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// Token bucket in bytes; refilled from elapsed time. rate 0 = unlimited.
-struct dp_bucket {
-	uint64_t rate_bytes_per_sec;
-	uint64_t burst_bytes;
-	uint64_t tokens_bytes;
-	uint64_t filled_ns;
-};
-
 struct dp_session {
 	// hot: read for each packet
 	uint32_t generation; // 0 = the worker does not own this slot
 	uint32_t inner_addr_be;
-	uint8_t gate; // enum abi_gate
+	uint8_t gate; // enum abi_gate in force; derived from the three below
+	uint8_t commanded_gate; // what the control plane asked for: OPEN, CLOSED or THROTTLED
+	bool is_quota_hit; // a packet did not fit; until the limit is raised
+	bool is_expired; // a packet or the scan met the expiry; until it is extended
 	bool is_throttled_on_quota;
 	bool is_quota_90_told;
 	bool is_ports_exhausted_told;
@@ -77,11 +73,12 @@ void dp_session_adopt(
 	uint64_t now_ns
 );
 
-// New limits in force. Raising the limit (or the expiry) beyond what is used re-opens a gate that the
-// data plane itself had closed for that reason; a gate that the control plane closed stays closed.
+// New limits in force. A raised limit or a later expiry opens what the data plane itself had closed
+// for that reason; a gate that the control plane closed stays closed. Equal limits change nothing.
 void dp_session_set_limits(
 	struct dp_session *session, const struct mail_limits *limits, uint64_t now_ns
 );
 
-// The control plane's gate: open, closed or throttled. Opening does not lift quota or expiry.
-void dp_session_set_gate(struct dp_session *session, uint8_t gate);
+// The control plane's gate: OPEN, CLOSED or THROTTLED, which lifts neither quota nor expiry; or
+// EXPIRED, from the slow path's scan, for a session that no packet reminds of its end.
+void dp_session_set_gate(struct dp_session *session, uint8_t gate, uint64_t now_ns);
