@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "dataplane/dp_session.h"
 #include "dataplane/mail.h"
+#include "dataplane/net/net_martian.h"
 #include "dataplane/net/net_neigh.h"
 #include "dataplane/net/net_port.h"
 #include "dataplane/wg/wg_index.h"
@@ -24,6 +25,7 @@ struct dp {
 	uint64_t tsc_hz;
 	uint64_t tsc_base; // TSC and monotonic ns read together at start: now_ns = base_ns + Δtsc
 	uint64_t base_ns;
+	uint64_t wall_minus_mono_ns; // slow path writes each round (counter_set), workers read
 
 	struct rte_mempool *pool; // packet buffers; private area is struct pkt_meta
 	struct net_port
@@ -32,6 +34,7 @@ struct dp {
 	uint8_t tunnel_port; // indices into ports; equal when one-armed
 	uint8_t internet_port;
 
+	struct net_martian martian; // constant after start
 	struct wg_index index; // slow path allots, publishes and frees; workers look up
 	struct rte_rcu_qsbr *qsbr; // workers report once a loop; the slow path waits before freeing
 

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "common/abi_names.h"
+#include "dataplane/nat/nat.h"
 #include "dataplane/net/net_parse.h"
 
 #include <rte_mbuf.h>
@@ -43,10 +44,14 @@ enum pkt_slow_kind {
 // (returned). Up to two: a hairpinned packet is outbound for one session and inbound for another.
 struct pkt_bill {
 	uint32_t slot;
+	uint32_t
+		generation; // of the session: a packet may wait for ARP longer than its session lives
 	uint16_t bytes; // inner IP total length
-	uint8_t flags;
+	uint8_t flags; // PKT_BILL_*
 	uint8_t reserved;
 };
+
+#define PKT_SLOT_NONE UINT32_MAX
 
 struct pkt_meta {
 	uint8_t verdict; // enum pkt_verdict
@@ -57,14 +62,17 @@ struct pkt_meta {
 	uint8_t n_bills;
 	uint8_t is_originated; // made by the node, not received
 	uint8_t is_resumed; // came back from the slow path
-	uint32_t slot; // session of the present direction
+	uint8_t is_inbound; // the present direction
+	uint8_t is_keepalive; // to be sealed without payload
+	uint8_t outer_tos; // of the WireGuard datagram, for RFC 6040
+	uint32_t slot; // session of the present direction, PKT_SLOT_NONE before it is known
 	uint32_t next_hop_be;
 	uint32_t remote_addr_be; // outer source of a WireGuard message
 	uint16_t remote_port_be;
 	uint16_t orig_len; // bytes of the received frame
 	struct pkt_bill bills[2];
 	struct wg_keypair *keypair;
-	struct nat_mapping *mapping;
+	struct nat_inbound nat; // of an inbound packet, from nat_in to rewrite_in
 	uint64_t counter; // of the transport data message
 	struct net_l3l4 l3l4; // of the inner packet (outbound) or of the packet from the internet
 };

@@ -7,8 +7,12 @@
 
 #include "dataplane/dp.h"
 #include "dataplane/nat/nat.h"
+#include "dataplane/net/net_icmp.h"
+#include "dataplane/net/net_martian.h"
 #include "dataplane/pkt.h"
 #include "dataplane/wg/wg_aead.h"
+
+#define WORKER_STASH 512
 
 struct worker {
 	struct dp *dp;
@@ -17,10 +21,21 @@ struct worker {
 	struct mailbox *mailbox;
 	struct abi_thread_stats *stats; // this worker writes
 	struct wg_aead *aead;
-	struct nat *nat;
+	struct nat *nat; // this worker's part of the external ports
+	struct net_icmp_bucket icmp_bucket; // of what the node originates
+	uint64_t housekept_ns;
+	uint16_t rx_burst; // packets per receive call
 	uint64_t now_ns; // monotonic, read once a loop
 	uint64_t now_unix_ns; // wall time of now_ns, for the slots' stamps
+	unsigned originated_room; // packets that the node may still make in this loop
+	uint16_t ip_id; // of the next outer packet
 	bool is_draining;
+	bool is_snapshot_asked, is_drain_asked; // answered at the end of the loop
+
+	// Mail that found the ring up full. Keypairs must come back, so no more is taken in than can
+	// be kept here.
+	struct mail stash[WORKER_STASH];
+	unsigned n_stash;
 
 	struct burst received; // by stage; see worker.c
 	struct burst transport; // to decrypt
