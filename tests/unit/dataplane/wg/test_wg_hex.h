@@ -4,12 +4,8 @@
 #ifndef TEST_WG_HEX_H
 #define TEST_WG_HEX_H
 
-#include <cmocka.h>
-#include <setjmp.h>
+#include "tests/unit/test.h"
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
