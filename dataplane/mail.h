@@ -99,3 +99,7 @@ bool mail_send_up(struct mailbox *box, const struct mail *mail);
 // Returns: true with a message in ret.
 bool mail_recv_down(struct mailbox *box, struct mail *ret);
 bool mail_recv_up(struct mailbox *box, struct mail *ret);
+
+// Slow path, the only sender down: how many messages are sure to find room now. Whoever has to send
+// several that belong together asks first.
+unsigned mail_room_down(const struct mailbox *box);

@@ -70,6 +70,7 @@ struct pkt_meta {
 	uint32_t remote_addr_be; // outer source of a WireGuard message
 	uint16_t remote_port_be;
 	uint16_t orig_len; // bytes of the received frame
+	uint16_t worker; // that sent it up; slow path writes
 	struct pkt_bill bills[2];
 	struct wg_keypair *keypair;
 	struct nat_inbound nat; // of an inbound packet, from nat_in to rewrite_in
