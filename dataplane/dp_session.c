@@ -116,8 +116,10 @@ void dp_session_set_limits(
 {
 	struct abi_session_free *free_line = &session->slot->free;
 
-	if (limits->limit_bytes > session->limit_bytes)
+	if (limits->limit_bytes > session->limit_bytes) {
 		session->is_quota_hit = false;
+		session->is_quota_90_told = false;
+	}
 	session->limit_bytes = limits->limit_bytes;
 	session->expires_ns = limits->expires_ns;
 	session->is_throttled_on_quota = limits->is_throttled_on_quota;
