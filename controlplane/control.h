@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The control plane's root: what main() built, for modules that serve all of it (http routes, chain).
+// Plain pointers, constant after start; everything in it belongs to the loop's thread.
+#pragma once
+
+#include "controlplane/dp_link.h"
+#include "controlplane/health.h"
+#include "controlplane/session/session.h"
+#include "controlplane/usage/usage.h"
+
+struct control {
+	const struct config *config;
+	const struct clock *clock;
+	struct db *db;
+	struct session_book *sessions;
+	struct usage_book *usage;
+	struct dp_link *link;
+	struct health *health;
+	uint64_t started_unix_ns;
+};
