@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Nodes of the document meet rows of the table: unknown keys, wrong kinds, values out of range.
+// Nothing here knows a key by name but `ports`, the one list of mappings. Pure.
+#include "config/config_apply.h"
+
+#include "config/config_format.h"
+#include "config/config_keys.h"
+#include "config/config_suggest.h"
+#include "config/config_value.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct apply {
+	struct config *config;
+	struct config_report *report;
+	const struct config_doc_node *skipped; // its children are not looked at
+};
+
+// Where a node belongs: "ports[1].mtu" is row "ports[].mtu" of port 1, "worker.cores[2]" is element 2
+// of row "worker.cores".
+struct place {
+	char path[CONFIG_DOC_PATH_CAP];
+	uint32_t port_idx;
+	bool is_element;
+	uint32_t element_idx;
+};
+
+static void find_place(struct place *place, const char *path)
+{
+	const char *rest = path;
+	size_t len = 0;
+	char *end;
+
+	memset(place, 0, sizeof(*place));
+	if (strncmp(path, "ports[", 6) == 0) {
+		place->port_idx = (uint32_t)strtoul(path + 6, &end, 10);
+		len = 7;
+		memcpy(place->path, "ports[]", len);
+		rest = end + 1;
+	}
+	memcpy(place->path + len, rest, strlen(rest) + 1);
+	end = strchr(place->path + len, '[');
+	if (end != NULL) {
+		place->is_element = true;
+		place->element_idx = (uint32_t)strtoul(end + 1, NULL, 10);
+		*end = '\0';
+	}
+}
+
+static const char *node_text(const struct config_doc_node *node)
+{
+	switch (node->kind) {
+	case CONFIG_DOC_SCALAR:
+		return node->value;
+	case CONFIG_DOC_MAPPING:
+		return "{...}";
+	case CONFIG_DOC_LIST:
+		return "[...]";
+	}
+	return "";
+}
+
+static void refuse(
+	struct apply *apply, struct config_doc_node *node, const char *reason, const char *allowed
+)
+{
+	const char *quote = node->kind == CONFIG_DOC_SCALAR && !node->is_plain ? "\"" : "";
+
+	node->is_bad = true;
+	apply->skipped = node;
+	config_report_add(
+		apply->report,
+		true,
+		node->line,
+		"key '%s': value '%s%.80s%s' %s; allowed: %s",
+		node->path,
+		quote,
+		node_text(node),
+		quote,
+		reason,
+		allowed
+	);
+}
+
+static void refuse_unknown(struct apply *apply, struct config_doc_node *node, const char *path)
+{
+	const char *meant = node->is_odd ? NULL : config_suggest_key(path);
+	char siblings[320];
+
+	config_suggest_siblings(path, siblings, sizeof(siblings));
+	node->is_bad = true;
+	apply->skipped = node;
+	config_report_add(
+		apply->report,
+		true,
+		node->line,
+		"key '%s': unknown%s%s%s; allowed: %s",
+		node->path,
+		meant != NULL ? ", did you mean '" : "",
+		meant != NULL ? meant : "",
+		meant != NULL ? "'?" : "",
+		siblings[0] != '\0' ? siblings : "no key here"
+	);
+}
+
+// Defaults are texts and go the way of the file's texts, so a wrong one cannot hide.
+static void apply_default(struct apply *apply, const struct config_key *key, uint32_t port_idx)
+{
+	const char *p = key->fallback;
+	char *field = config_keys_field(apply->config, key, port_idx);
+	char text[CONFIG_FORMAT_CAP];
+	uint32_t n = 0;
+
+	if (p == NULL || config_keys_is_derived(key))
+		return;
+	do {
+		size_t len = key->list_cap > 0 ? strcspn(p, ",") : strlen(p);
+		const char *wrong;
+
+		if (key->list_cap > 0 && len == 0)
+			break;
+		memcpy(text, p, len);
+		text[len] = '\0';
+		wrong = config_value_parse(key, text, true, field + n * key->size);
+		if (wrong != NULL)
+			config_report_add(
+				apply->report,
+				true,
+				0,
+				"key '%s': default '%s' %s",
+				key->path,
+				text,
+				wrong
+			);
+		n++;
+		p += len;
+		p += strspn(p, ", ");
+	} while (*p != '\0');
+	if (key->list_cap > 0)
+		config_keys_set_list_n(apply->config, key, n);
+}
+
+static void take_value(
+	struct apply *apply,
+	struct config_doc_node *node,
+	const struct config_key *key,
+	const struct place *place
+)
+{
+	char *field = config_keys_field(apply->config, key, place->port_idx);
+	char allowed[CONFIG_FORMAT_CAP];
+	const char *wrong;
+
+	config_format_allowed(key, allowed, sizeof(allowed));
+	if (node->kind != CONFIG_DOC_SCALAR) {
+		refuse(apply, node, "is not a single value", allowed);
+		return;
+	}
+	wrong = config_value_parse(
+		key, node->value, node->is_plain, field + place->element_idx * key->size
+	);
+	if (wrong != NULL)
+		refuse(apply, node, wrong, allowed);
+	else if (place->is_element)
+		config_keys_set_list_n(apply->config, key, place->element_idx + 1);
+}
+
+static void take_key(
+	struct apply *apply,
+	struct config_doc_node *node,
+	const struct config_key *key,
+	const struct place *place
+)
+{
+	char allowed[CONFIG_FORMAT_CAP];
+
+	if (key->list_cap == 0) {
+		if (place->is_element)
+			refuse_unknown(apply, node, node->path);
+		else
+			take_value(apply, node, key, place);
+		return;
+	}
+	if (!place->is_element) {
+		config_keys_set_list_n(apply->config, key, 0);
+		config_format_allowed(key, allowed, sizeof(allowed));
+		if (node->kind != CONFIG_DOC_LIST)
+			refuse(apply, node, "is not a list: [a, b] or lines with a dash", allowed);
+		return;
+	}
+	if (place->element_idx >= key->list_cap) {
+		snprintf(allowed, sizeof(allowed), "at most %u values", key->list_cap);
+		refuse(apply, node, "is one too many", allowed);
+		return;
+	}
+	take_value(apply, node, key, place);
+}
+
+static void take_port(struct apply *apply, struct config_doc_node *node, const struct place *place)
+{
+	if (place->port_idx >= CONFIG_MAX_PORTS) {
+		refuse(apply, node, "is one port too many", "1 or 2 ports");
+		return;
+	}
+	apply->config->n_ports = place->port_idx + 1;
+	if (node->kind != CONFIG_DOC_MAPPING) {
+		refuse(apply, node, "is not a mapping", "name, devargs, role, address, ...");
+		return;
+	}
+	for (uint32_t i = 0; i < config_keys_n; i++) {
+		if (config_keys_is_port(&config_keys[i]))
+			apply_default(apply, &config_keys[i], place->port_idx);
+	}
+}
+
+static void take_node(struct apply *apply, struct config_doc_node *node)
+{
+	const struct config_key *key;
+	struct place place;
+
+	if (node->path[0] == '\0') {
+		if (node->kind != CONFIG_DOC_MAPPING)
+			refuse(apply, node, "is not a mapping", "sections such as node and ports");
+		return;
+	}
+	if (node->is_odd) {
+		refuse_unknown(apply, node, node->path);
+		return;
+	}
+	find_place(&place, node->path);
+	if (strcmp(place.path, "ports[]") == 0) {
+		take_port(apply, node, &place);
+		return;
+	}
+	if (strcmp(node->path, "ports") == 0) {
+		if (node->kind != CONFIG_DOC_LIST)
+			refuse(apply, node, "is not a list", "a list of 1 or 2 ports");
+		return;
+	}
+	if (!place.is_element && config_keys_lookup_section(place.path) != NULL) {
+		if (node->kind != CONFIG_DOC_MAPPING)
+			refuse(apply, node, "is not a mapping", "lines of key: value, indented");
+		return;
+	}
+	key = config_keys_lookup(place.path);
+	if (key != NULL)
+		take_key(apply, node, key, &place);
+	else
+		refuse_unknown(apply, node, place.path);
+}
+
+static bool check_below(const char *path, const struct config_doc_node *ancestor)
+{
+	size_t len = ancestor != NULL ? strlen(ancestor->path) : 0;
+
+	return ancestor != NULL && strncmp(path, ancestor->path, len) == 0 &&
+		(len == 0 || path[len] == '.' || path[len] == '[');
+}
+
+void config_apply_nodes(
+	struct config *config, const struct config_doc *doc, struct config_report *report
+)
+{
+	struct apply apply = {.config = config, .report = report};
+
+	for (uint32_t i = 0; i < config_keys_n; i++) {
+		if (!config_keys_is_port(&config_keys[i]))
+			apply_default(&apply, &config_keys[i], 0);
+	}
+	for (uint32_t i = 0; i < doc->n_nodes; i++) {
+		if (!check_below(doc->nodes[i].path, apply.skipped))
+			take_node(&apply, &doc->nodes[i]);
+	}
+}

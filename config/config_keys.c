@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The table behind config_keys.h, and lookups in it. Pure.
+#include "config/config_keys.h"
+
+#include "common/abi_segment.h"
+
+#include <string.h>
+
+#define CONTROL .change = CONFIG_CHANGE_CONTROL
+#define DATAPLANE .change = CONFIG_CHANGE_DATAPLANE
+#define BOTH .change = CONFIG_CHANGE_BOTH
+
+#define AT(section_, name_) \
+	.path = #section_ "." #name_, .name = #name_, \
+	.offset = offsetof(struct config, section_.name_)
+#define SIZE(section_, name_) .size = sizeof(((struct config *)0)->section_.name_)
+#define KEY(section_, name_) AT(section_, name_), SIZE(section_, name_)
+#define LIST(section_, name_) \
+	AT(section_, name_), .size = sizeof(((struct config *)0)->section_.name_[0]), \
+			     .list_cap = sizeof(((struct config *)0)->section_.name_) / \
+		sizeof(((struct config *)0)->section_.name_[0]), \
+			     .n_offset = offsetof(struct config, section_.n_##name_)
+#define PORT(name_) \
+	.path = "ports[]." #name_, .name = #name_, .offset = offsetof(struct config_port, name_), \
+	.size = sizeof(((struct config_port *)0)->name_)
+
+#define UINT(min_, max_, unit_) .kind = CONFIG_UINT, .min = min_, .max = max_, .unit = unit_
+#define BOOL .kind = CONFIG_BOOL
+#define CHOICE(choices_) .kind = CONFIG_CHOICE, .choices = choices_
+#define NAME .kind = CONFIG_NAME, .min = 1, .max = CONFIG_NAME_CAP - 1
+#define TEXT(max_) .kind = CONFIG_TEXT, .min = 1, .max = max_
+#define PATH(kind_, cap_) .kind = kind_, .min = 1, .max = (cap_)-1
+#define OTHER(kind_) .kind = kind_
+
+#define DEFAULT(text_) .fallback = text_
+#define MANDATORY .fallback = NULL
+#define HELP(text_) .help = text_
+
+// One row, one key: where it lives, what it may be, its default, who must restart, what it is.
+// clang-format off
+const struct config_key config_keys[] = {
+	{KEY(node, name), TEXT(32), MANDATORY, CONTROL,
+	 HELP("Name of the node, as buyers see it.")},
+	{KEY(node, region), TEXT(32), DEFAULT("unspecified"), CONTROL,
+	 HELP("Where the node stands, as buyers see it.")},
+	{KEY(node, endpoint), OTHER(CONFIG_HOST_PORT),
+	 DEFAULT("<address of the tunnel port, wireguard.listen_port>"), CONTROL,
+	 HELP("host or host:port that clients connect to; set it when the node is behind a NAT.")},
+	{KEY(node, runtime_dir), PATH(CONFIG_PATH, 128), DEFAULT("/run/tollwire"), BOTH,
+	 HELP("Shared memory, locks and the socket; a directory on tmpfs.")},
+	{KEY(node, state_dir), PATH(CONFIG_PATH, 128), DEFAULT("/var/lib/tollwire"), BOTH,
+	 HELP("Keys and database; survives a reboot, belongs into the backup.")},
+	{KEY(node, log_level), CHOICE("error|warn|info|debug"), DEFAULT("info"), BOTH,
+	 HELP("The least important lines that are still logged.")},
+
+	{KEY(worker, count), UINT(1, CONFIG_MAX_WORKERS, "workers"), DEFAULT("1"), DATAPLANE,
+	 HELP("Workers, one core each; packets are theirs alone.")},
+	{LIST(worker, cores), UINT(0, 1023, NULL), DEFAULT("<1 to worker.count, without worker.main_core>"),
+	 DATAPLANE, HELP("Core of each worker, as many as worker.count.")},
+	{KEY(worker, main_core), UINT(0, 1023, NULL), DEFAULT("0"), DATAPLANE,
+	 HELP("Core of the slow path: handshakes, timers, ARP, commands.")},
+	{KEY(worker, idle), CHOICE("spin|sleep"), DEFAULT("spin"), DATAPLANE,
+	 HELP("What a worker without packets does: burn its core, or sleep and answer later.")},
+	{KEY(worker, sleep_us), UINT(1, 10000, "microseconds"), DEFAULT("100"), DATAPLANE,
+	 HELP("Longest sleep of an idle worker when worker.idle is sleep.")},
+	{KEY(worker, burst), UINT(1, CONFIG_MAX_BURST, "packets"), DEFAULT("32"), DATAPLANE,
+	 HELP("Packets taken from a queue at once; also the most that a kill leaves uncounted.")},
+
+	{KEY(memory, hugepages), BOOL, DEFAULT("true"), DATAPLANE,
+	 HELP("Packet memory on hugepages; false works everywhere and is slower.")},
+	{KEY(memory, size_mb), UINT(64, 1048576, "MB (2^20 bytes)"), DEFAULT("512"), DATAPLANE,
+	 HELP("Memory that the data plane takes for packets and tables.")},
+	{KEY(memory, mbufs), UINT(1024, 16777216, "buffers"), DEFAULT("16384"), DATAPLANE,
+	 HELP("Packet buffers; the descriptors of all queues must fit in with room to spare.")},
+	{KEY(memory, mbuf_bytes), UINT(2176, 16384, "bytes"), DEFAULT("2176"), DATAPLANE,
+	 HELP("Size of one buffer: 128 bytes headroom, then a whole frame.")},
+
+	{PORT(name), NAME, MANDATORY, DATAPLANE,
+	 HELP("What twctl calls the port.")},
+	{PORT(devargs), TEXT(CONFIG_TEXT_CAP - 1), MANDATORY, DATAPLANE,
+	 HELP("DPDK device: a PCI address, or a virtual device such as net_af_packet0,iface=tw0.")},
+	{PORT(role), CHOICE("tunnel|internet|both"), MANDATORY, DATAPLANE,
+	 HELP("Which side is here: the clients, the internet, or both (one-armed).")},
+	{PORT(address), OTHER(CONFIG_CIDR), MANDATORY, DATAPLANE,
+	 HELP("The node's address on this port and the prefix of its subnet.")},
+	{PORT(gateway), OTHER(CONFIG_IPV4_OR_NONE), DEFAULT("none"), DATAPLANE,
+	 HELP("Next hop for what is not on-link; a port to the internet must have one.")},
+	{PORT(mtu), UINT(576, 9600, "bytes of an IP packet"), DEFAULT("1500"), DATAPLANE,
+	 HELP("Largest IP packet of the link.")},
+	{PORT(rx_descriptors), UINT(64, 32768, "descriptors per queue"), DEFAULT("1024"), DATAPLANE,
+	 HELP("Receive ring of the device; more rides out longer bursts.")},
+	{PORT(tx_descriptors), UINT(64, 32768, "descriptors per queue"), DEFAULT("1024"), DATAPLANE,
+	 HELP("Transmit ring of the device.")},
+	{PORT(promiscuous), BOOL, DEFAULT("false"), DATAPLANE,
+	 HELP("Receive frames for other stations too; only for devices that filter wrongly.")},
+	{PORT(checksum_offload), CHOICE("auto|off"), DEFAULT("auto"), DATAPLANE,
+	 HELP("Let the device compute checksums where it can, or never.")},
+
+	{KEY(wireguard, listen_port), UINT(1, 65535, NULL), DEFAULT("51820"), BOTH,
+	 HELP("WireGuard's port on the address of the tunnel port.")},
+	{KEY(wireguard, private_key_file), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP),
+	 DEFAULT("wireguard.key"), DATAPLANE,
+	 HELP("The node's private key; made with mode 0600 if there is none, refused if open to others.")},
+	{KEY(wireguard, psk_dir), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP), DEFAULT("psk"), BOTH,
+	 HELP("Preshared keys of the sessions that have one, a 0600 file each.")},
+	{KEY(wireguard, under_load_handshakes), UINT(1, 4096, "queued handshakes"), DEFAULT("128"),
+	 DATAPLANE, HELP("From this many on, clients must prove their address with a cookie.")},
+	{KEY(wireguard, handshakes_per_source), UINT(1, 10000, "per second"), DEFAULT("20"), DATAPLANE,
+	 HELP("Handshakes that one source address may start, on average.")},
+	{KEY(wireguard, handshake_burst), UINT(1, 1000, "handshakes"), DEFAULT("5"), DATAPLANE,
+	 HELP("Handshakes that one source address may start at once.")},
+
+	{KEY(tunnel, network), OTHER(CONFIG_NETWORK), DEFAULT("10.8.0.0/16"), BOTH,
+	 HELP("Network of the clients' inner addresses; one address a session.")},
+	{KEY(tunnel, address), OTHER(CONFIG_IPV4), DEFAULT("10.8.0.1"), BOTH,
+	 HELP("The node's own address inside the tunnel; answers ping, is the first hop.")},
+	{KEY(tunnel, mtu), UINT(576, 9500, "bytes of an inner IP packet"), DEFAULT("1420"), BOTH,
+	 HELP("Largest inner packet; 60 bytes below the MTU of the tunnel port, 80 is customary.")},
+	{LIST(tunnel, dns), OTHER(CONFIG_IPV4), DEFAULT("1.1.1.1, 8.8.8.8"), CONTROL,
+	 HELP("Name servers in the clients' configuration.")},
+	{KEY(tunnel, persistent_keepalive_sec), UINT(0, 65535, "seconds"), DEFAULT("25"), CONTROL,
+	 HELP("PersistentKeepalive in the clients' configuration; 0 leaves it out.")},
+	{KEY(tunnel, mss_clamp), BOOL, DEFAULT("true"), DATAPLANE,
+	 HELP("Lower the MSS of TCP connections to what the tunnel carries.")},
+
+	{LIST(nat, external_addresses), OTHER(CONFIG_IPV4),
+	 DEFAULT("<address of the internet port>"), DATAPLANE,
+	 HELP("Addresses that buyers' traffic leaves from; a session keeps to one.")},
+	{KEY(nat, port_min), UINT(1024, 65535, NULL), DEFAULT("1024"), DATAPLANE,
+	 HELP("First external port and ICMP identifier.")},
+	{KEY(nat, port_max), UINT(1024, 65535, NULL), DEFAULT("65535"), DATAPLANE,
+	 HELP("Last external port and ICMP identifier.")},
+	{KEY(nat, ports_per_session), UINT(16, 65536, "mappings"), DEFAULT("256"), DATAPLANE,
+	 HELP("Mappings that one session may hold, all protocols together.")},
+	{KEY(nat, filters_per_session), UINT(16, 65536, "filter entries"), DEFAULT("1024"), DATAPLANE,
+	 HELP("Remote addresses that may answer one session; the least recently used is replaced.")},
+
+	// RFC 4787 REQ-5: at least 2 minutes, 5 recommended. RFC 5382 REQ-5: 2 h 4 min, and 4 min.
+	// RFC 5508 REQ-2: at least 60 s.
+	{KEY(nat.timeouts, udp_sec), UINT(120, 86400, "seconds"), DEFAULT("300"), DATAPLANE,
+	 HELP("A UDP mapping without outbound traffic lives so long (RFC 4787 REQ-5: 120 or more).")},
+	{KEY(nat.timeouts, tcp_established_sec), UINT(7440, 604800, "seconds"), DEFAULT("7440"), DATAPLANE,
+	 HELP("An idle open TCP connection lives so long (RFC 5382 REQ-5: 7440 or more).")},
+	{KEY(nat.timeouts, tcp_transitory_sec), UINT(240, 86400, "seconds"), DEFAULT("240"), DATAPLANE,
+	 HELP("A half-open or closing TCP connection lives so long (RFC 5382 REQ-5: 240 or more).")},
+	{KEY(nat.timeouts, icmp_sec), UINT(60, 86400, "seconds"), DEFAULT("60"), DATAPLANE,
+	 HELP("An ICMP query mapping lives so long (RFC 5508 REQ-2: 60 or more).")},
+
+	{LIST(firewall, allow), OTHER(CONFIG_NETWORK), DEFAULT(""), DATAPLANE,
+	 HELP("Networks that buyers may reach although they are private, reserved or the node's.")},
+	{LIST(firewall, deny), OTHER(CONFIG_NETWORK), DEFAULT(""), DATAPLANE,
+	 HELP("Networks that buyers may not reach; asked before allow.")},
+
+	{KEY(icmp, rate_per_sec), UINT(1, 1000000, "packets per second"), DEFAULT("1000"), DATAPLANE,
+	 HELP("ICMP errors and echo replies that the node makes, per worker.")},
+	{KEY(icmp, burst), UINT(1, 100000, "packets"), DEFAULT("100"), DATAPLANE,
+	 HELP("How many of them at once.")},
+
+	{KEY(sessions, max), UINT(1, ABI_MAX_SLOTS, "sessions"), DEFAULT("250"), BOTH,
+	 HELP("Sessions that the node can hold at a time.")},
+	{KEY(sessions, idle_event_sec), UINT(1, 86400, "seconds"), DEFAULT("300"), DATAPLANE,
+	 HELP("A session without an authentic packet for so long is reported as idle.")},
+	{KEY(sessions, quota_action), CHOICE("cut|throttle"), DEFAULT("cut"), BOTH,
+	 HELP("When the quota is used up: pass nothing, or pass on unbilled at free_rate_kbps.")},
+	{KEY(sessions, free_rate_kbps), UINT(8, 100000000, "kbit/s"), DEFAULT("64"), DATAPLANE,
+	 HELP("Rate of a throttled session, each direction.")},
+	{KEY(sessions, address_quarantine_sec), UINT(0, 604800, "seconds"), DEFAULT("3600"), CONTROL,
+	 HELP("A removed session's inner address rests so long before another session gets it.")},
+	{KEY(sessions, default_rate_out_kbps), UINT(0, 100000000, "kbit/s"), DEFAULT("0"), CONTROL,
+	 HELP("Client to internet, of a session that names no rate; 0 = unlimited.")},
+	{KEY(sessions, default_rate_in_kbps), UINT(0, 100000000, "kbit/s"), DEFAULT("0"), CONTROL,
+	 HELP("Internet to client, of a session that names no rate; 0 = unlimited.")},
+
+	{KEY(arp, timeout_sec), UINT(1, 3600, "seconds"), DEFAULT("60"), DATAPLANE,
+	 HELP("An ARP answer is believed so long, and asked for again before.")},
+	{KEY(arp, retry_ms), UINT(10, 10000, "milliseconds"), DEFAULT("1000"), DATAPLANE,
+	 HELP("Between two ARP requests for the same address.")},
+	{KEY(arp, hold_packets), UINT(1, 1024, "packets"), DEFAULT("64"), DATAPLANE,
+	 HELP("Packets that wait for one ARP answer.")},
+
+	{KEY(usage, poll_interval_ms), UINT(10, 60000, "milliseconds"), DEFAULT("1000"), CONTROL,
+	 HELP("How often the counters are read.")},
+	{KEY(usage, checkpoint_bytes), UINT(1000, 1000000000000, "bytes"), DEFAULT("100000000"), CONTROL,
+	 HELP("A checkpoint is stored when a session moved by so much (100 MB = 100000000).")},
+	{KEY(usage, checkpoint_interval_sec), UINT(1, 86400, "seconds"), DEFAULT("60"), CONTROL,
+	 HELP("A session that moved at all gets a checkpoint after so long.")},
+
+	{KEY(store, path), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP), DEFAULT("store"), CONTROL,
+	 HELP("Directory of the LMDB database.")},
+	{KEY(store, map_size_mb), UINT(16, 1048576, "MB (2^20 bytes)"), DEFAULT("1024"), CONTROL,
+	 HELP("Largest size of the database; costs address space, not disk.")},
+
+	{KEY(api, socket), PATH(CONFIG_RUNTIME_PATH, CONFIG_SOCKET_CAP), DEFAULT("control.sock"), CONTROL,
+	 HELP("UNIX socket that twctl talks to.")},
+	{KEY(api, socket_mode), OTHER(CONFIG_MODE), DEFAULT("0660"), CONTROL,
+	 HELP("Its permission bits; whoever may write to it may sell and end sessions.")},
+};
+
+const struct config_section config_keys_sections[] = {
+	{"node", "Who this node is and where it keeps its files."},
+	{"worker", "Threads of the data plane."},
+	{"memory", "Memory of the data plane."},
+	{"ports[]", "One port with role both, or one with role tunnel and one with role internet."},
+	{"wireguard", "The node as a WireGuard responder."},
+	{"tunnel", "Inside the tunnel."},
+	{"nat", "Address translation towards the internet (RFC 4787, 5382, 5508)."},
+	{"nat.timeouts", "How long an unused mapping is kept."},
+	{"firewall", "What buyers may reach beyond the public internet, and what not."},
+	{"icmp", "ICMP that the node itself sends."},
+	{"sessions", "Paid customer sessions."},
+	{"arp", "Resolution of next hops."},
+	{"usage", "From counters to usage records."},
+	{"store", "The control plane's database."},
+	{"api", "The control plane's local socket."},
+};
+// clang-format on
+
+const uint32_t config_keys_n = sizeof(config_keys) / sizeof(config_keys[0]);
+const uint32_t config_keys_n_sections =
+	sizeof(config_keys_sections) / sizeof(config_keys_sections[0]);
+
+const struct config_key *config_keys_lookup(const char *path)
+{
+	for (uint32_t i = 0; i < config_keys_n; i++) {
+		if (strcmp(config_keys[i].path, path) == 0)
+			return &config_keys[i];
+	}
+	return NULL;
+}
+
+const struct config_section *config_keys_lookup_section(const char *path)
+{
+	for (uint32_t i = 0; i < config_keys_n_sections; i++) {
+		if (strcmp(config_keys_sections[i].path, path) == 0)
+			return &config_keys_sections[i];
+	}
+	return NULL;
+}
+
+bool config_keys_is_port(const struct config_key *key)
+{
+	return strncmp(key->path, "ports[].", 8) == 0;
+}
+
+bool config_keys_is_derived(const struct config_key *key)
+{
+	return key->fallback != NULL && key->fallback[0] == '<';
+}
+
+const void *config_keys_field_const(
+	const struct config *config, const struct config_key *key, uint32_t port_idx
+)
+{
+	const char *base = (const char *)config;
+
+	if (config_keys_is_port(key))
+		base = (const char *)&config->ports[port_idx];
+	return base + key->offset;
+}
+
+void *config_keys_field(struct config *config, const struct config_key *key, uint32_t port_idx)
+{
+	char *base = (char *)config;
+
+	if (config_keys_is_port(key))
+		base = (char *)&config->ports[port_idx];
+	return base + key->offset;
+}
+
+uint32_t config_keys_list_n(const struct config *config, const struct config_key *key)
+{
+	uint32_t n;
+
+	memcpy(&n, (const char *)config + key->n_offset, sizeof(n));
+	return n;
+}
+
+void config_keys_set_list_n(struct config *config, const struct config_key *key, uint32_t n)
+{
+	memcpy((char *)config + key->n_offset, &n, sizeof(n));
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Text to value, one function a kind. Pure. Numbers are decimal digits and nothing
+// else: YAML's octal, hexadecimal and sexagesimal forms (010, 1:30) would mean something else than
+// they seem to say.
+#include "config/config_value.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool check_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool check_alnum(char c)
+{
+	return check_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// Reads decimal digits at *cursor and moves it behind them.
+//
+// Returns: false when there are none, one zero too many in front, or more than 64 bits.
+static bool take_decimal(const char **cursor, uint64_t *ret)
+{
+	const char *p = *cursor;
+	uint64_t value = 0;
+
+	if (!check_digit(*p) || (*p == '0' && check_digit(p[1])))
+		return false;
+	for (; check_digit(*p); p++) {
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)(*p - '0'), &value))
+			return false;
+	}
+	*cursor = p;
+	*ret = value;
+	return true;
+}
+
+static bool take_ipv4(const char **cursor, uint32_t *ret)
+{
+	uint32_t addr = 0;
+	uint64_t octet;
+	const char *p = *cursor;
+
+	for (int i = 0; i < 4; i++) {
+		if (i > 0 && *p++ != '.')
+			return false;
+		if (!take_decimal(&p, &octet) || octet > 255)
+			return false;
+		addr = addr << 8 | (uint32_t)octet;
+	}
+	*cursor = p;
+	*ret = addr;
+	return true;
+}
+
+// Returns: whether a host can have the address: not this network (0/8), loopback, multicast or
+//          reserved (RFC 6890).
+static bool check_unicast(uint32_t addr)
+{
+	return addr >> 24 != 0 && addr >> 24 != 127 && addr >> 28 < 0xe;
+}
+
+uint64_t config_value_load_uint(const void *field, uint32_t size)
+{
+	uint16_t u16;
+	uint32_t u32;
+	uint64_t u64;
+
+	switch (size) {
+	case sizeof(u16):
+		memcpy(&u16, field, sizeof(u16));
+		return u16;
+	case sizeof(u32):
+		memcpy(&u32, field, sizeof(u32));
+		return u32;
+	default:
+		memcpy(&u64, field, sizeof(u64));
+		return u64;
+	}
+}
+
+static void store_uint(void *field, uint32_t size, uint64_t value)
+{
+	uint16_t u16 = (uint16_t)value;
+	uint32_t u32 = (uint32_t)value;
+
+	switch (size) {
+	case sizeof(u16):
+		memcpy(field, &u16, sizeof(u16));
+		return;
+	case sizeof(u32):
+		memcpy(field, &u32, sizeof(u32));
+		return;
+	default:
+		memcpy(field, &value, sizeof(value));
+		return;
+	}
+}
+
+static const char *parse_uint(const struct config_key *key, const char *text, void *field)
+{
+	const char *p = text;
+	uint64_t value;
+
+	if (text[strspn(text, "0123456789")] != '\0' || text[0] == '\0')
+		return "is not a whole number in decimal digits";
+	if (text[0] == '0' && text[1] != '\0')
+		return "has a leading zero";
+	if (!take_decimal(&p, &value) || value < key->min || value > key->max)
+		return "is out of range";
+	store_uint(field, key->size, value);
+	return NULL;
+}
+
+static const char *parse_bool(const char *text, void *field)
+{
+	bool value = strcmp(text, "true") == 0;
+
+	if (!value && strcmp(text, "false") != 0)
+		return "is neither true nor false";
+	memcpy(field, &value, sizeof(value));
+	return NULL;
+}
+
+static const char *parse_choice(const struct config_key *key, const char *text, void *field)
+{
+	size_t text_len = strlen(text);
+	const char *p = key->choices;
+
+	for (int idx = 0; *p != '\0'; idx++) {
+		size_t len = strcspn(p, "|");
+
+		if (len == text_len && memcmp(p, text, len) == 0) {
+			memcpy(field, &idx, sizeof(idx));
+			return NULL;
+		}
+		p += len + (p[len] == '|');
+	}
+	return "is not one of the choices";
+}
+
+// Bytes of a text: printable ASCII, or above (libyaml has already verified the UTF-8). C1 controls
+// (U+0080 to U+009F) are c2 80 to c2 9f.
+static bool check_printable(const char *text)
+{
+	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+		if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0))
+			return false;
+	}
+	return true;
+}
+
+static const char *parse_text(const struct config_key *key, const char *text, void *field)
+{
+	size_t len = strlen(text);
+
+	if (len < key->min)
+		return "is empty";
+	if (len > key->max)
+		return "is too long";
+	if (!check_printable(text))
+		return "holds control characters";
+	if (key->kind == CONFIG_NAME &&
+	    strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-") != len)
+		return "holds other characters than a-z, 0-9, _ and -";
+	if (key->kind == CONFIG_PATH && text[0] != '/')
+		return "is not an absolute path";
+	memset(field, 0, key->size);
+	memcpy(field, text, len);
+	return NULL;
+}
+
+// Returns: whether text is a DNS name: labels of letters, digits and inner hyphens (RFC 1123 2.1).
+//          One that ends in a numeric label would be a mistyped IPv4 address.
+static bool check_host_name(const char *text, size_t len)
+{
+	size_t label_len = 0;
+	bool has_letter = false;
+
+	if (len == 0 || len >= CONFIG_HOST_CAP)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '.') {
+			if (label_len == 0 || text[i - 1] == '-')
+				return false;
+			label_len = 0;
+			has_letter = false;
+			continue;
+		}
+		if (!check_alnum(text[i]) && (text[i] != '-' || label_len == 0))
+			return false;
+		if (!check_digit(text[i]))
+			has_letter = true;
+		if (++label_len > 63)
+			return false;
+	}
+	return label_len > 0 && text[len - 1] != '-' && has_letter;
+}
+
+// Port 0 says that none was given; config_derive.c puts wireguard.listen_port there.
+static const char *parse_host_port(const char *text, void *field)
+{
+	struct config_host_port value = {0};
+	size_t host_len = strcspn(text, ":");
+	const char *p = text;
+	uint64_t port = 0;
+	uint32_t addr;
+
+	if (text[host_len] == ':') {
+		const char *q = text + host_len + 1;
+
+		if (!take_decimal(&q, &port) || *q != '\0' || port < 1 || port > 65535)
+			return "has no port from 1 to 65535 behind the colon";
+	}
+	if (!(take_ipv4(&p, &addr) && p == text + host_len && check_unicast(addr)) &&
+	    !check_host_name(text, host_len))
+		return "is neither an IPv4 address nor a DNS name";
+	memcpy(value.host, text, host_len);
+	value.port = (uint16_t)port;
+	memcpy(field, &value, sizeof(value));
+	return NULL;
+}
+
+static const char *parse_ipv4(const struct config_key *key, const char *text, void *field)
+{
+	const char *p = text;
+	uint32_t addr = 0;
+
+	if (key->kind != CONFIG_IPV4_OR_NONE || strcmp(text, "none") != 0) {
+		if (!take_ipv4(&p, &addr) || *p != '\0')
+			return "is not an IPv4 address";
+		if (!check_unicast(addr))
+			return "is an address that no host can have";
+	}
+	memcpy(field, &addr, sizeof(addr));
+	return NULL;
+}
+
+static const char *parse_cidr(const struct config_key *key, const char *text, void *field)
+{
+	struct config_cidr value = {0};
+	const char *p = text;
+	uint64_t prefix_len;
+
+	if (!take_ipv4(&p, &value.addr) || *p++ != '/' || !take_decimal(&p, &prefix_len) ||
+	    *p != '\0' || prefix_len > 32)
+		return "is not an IPv4 address with a prefix length";
+	value.prefix_len = (uint8_t)prefix_len;
+	if (key->kind == CONFIG_NETWORK && (value.addr & ~config_cidr_mask(value.prefix_len)) != 0)
+		return "has bits set beyond its prefix length";
+	if (key->kind == CONFIG_CIDR && !check_unicast(value.addr))
+		return "is an address that no host can have";
+	memcpy(field, &value, sizeof(value));
+	return NULL;
+}
+
+static const char *parse_mode(const char *text, void *field)
+{
+	uint32_t mode = 0;
+	size_t len = strlen(text);
+
+	if (len < 3 || len > 4 || (len == 4 && text[0] != '0') || strspn(text, "01234567") != len)
+		return "is not a mode in octal";
+	for (const char *p = text; *p != '\0'; p++)
+		mode = mode << 3 | (uint32_t)(*p - '0');
+	if ((mode & 0600) != 0600)
+		return "keeps its owner out";
+	if ((mode & 0007) != 0)
+		return "lets everybody in";
+	memcpy(field, &mode, sizeof(mode));
+	return NULL;
+}
+
+const char *config_value_parse(
+	const struct config_key *key, const char *text, bool is_plain, void *field
+)
+{
+	bool is_empty = text[0] == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0;
+
+	if (is_plain && is_empty)
+		return "is empty";
+	if (!is_plain && (key->kind == CONFIG_UINT || key->kind == CONFIG_BOOL))
+		return "is a text";
+	switch (key->kind) {
+	case CONFIG_UINT:
+		return parse_uint(key, text, field);
+	case CONFIG_BOOL:
+		return parse_bool(text, field);
+	case CONFIG_CHOICE:
+		return parse_choice(key, text, field);
+	case CONFIG_NAME:
+	case CONFIG_TEXT:
+	case CONFIG_PATH:
+	case CONFIG_STATE_PATH:
+	case CONFIG_RUNTIME_PATH:
+		return parse_text(key, text, field);
+	case CONFIG_HOST_PORT:
+		return parse_host_port(text, field);
+	case CONFIG_IPV4:
+	case CONFIG_IPV4_OR_NONE:
+		return parse_ipv4(key, text, field);
+	case CONFIG_CIDR:
+	case CONFIG_NETWORK:
+		return parse_cidr(key, text, field);
+	case CONFIG_MODE:
+		return parse_mode(text, field);
+	}
+	return "has a kind that nobody reads";
+}
