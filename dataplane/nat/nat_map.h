@@ -108,6 +108,11 @@ static inline void nat_map_prefetch(const struct nat_map *map, uint32_t hash)
 // Returns: the mapping's index, or NAT_IDX_NONE. In: hash = nat_map_hash(map, tuple).
 uint32_t nat_map_lookup(const struct nat_map *map, const struct nat_tuple *tuple, uint32_t hash);
 
+// Returns: where the mapping of an external port is kept; NULL for a port outside the range.
+uint32_t *nat_map_inbound_place(
+	const struct nat_map *map, uint32_t ext_idx, uint8_t proto, uint16_t ext_port_be16
+);
+
 // Returns: the mapping that owns an external port, or NAT_IDX_NONE.
 uint32_t nat_map_lookup_inbound(
 	const struct nat_map *map, uint32_t ext_idx, uint8_t proto, uint16_t ext_port_be16

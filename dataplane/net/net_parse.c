@@ -33,10 +33,7 @@ enum net_verdict net_parse_ether(const uint8_t *data, size_t len, struct net_eth
 	return NET_OK;
 }
 
-//= RFC 7126 section 4.3.5 and 4.4.5
-//# Routers, security gateways, and firewalls SHOULD implement an option-specific configuration knob
-//# to select whether packets with this option are dropped [...] The default setting [...] SHOULD be
-//# "drop"
+// RFC 7126 sections 4.3 and 4.4: source route options (LSRR, SSRR) are dropped by default.
 // Options that cannot be walked may hide one, so they count as one.
 static bool check_options(const uint8_t *packet, size_t header_len)
 {
