@@ -9,13 +9,17 @@ import {Head, Status, SessionRecord} from "./SessionRecord.sol";
 /// single call would refuse is passed over with an event that says why; the others are not touched by it. Credits are summed
 /// in memory and written once for each account.
 abstract contract EscrowBatch is EscrowSettlement {
-	/// Sums of a batch, one row for each terms record met. `rates` belong to row `current`.
+	/// Sums of a batch, one row for each terms record met. The row in use stands open: its terms are `termsId` and `rates`, and
+	/// what it gained since it was opened is in `operatorSum` and `feeSum`.
 	struct Tally {
 		uint256 nodeId;
-		uint256 rows;
-		uint256 current;
-		uint256 servedBytes;
+		uint256 termsId;
 		Rates rates;
+		uint256 operatorSum;
+		uint256 feeSum;
+		uint256 servedBytes;
+		uint256 current;
+		uint256 rows;
 		uint256[] termsIds;
 		uint256[] operatorSums;
 		uint256[] feeSums;
@@ -71,22 +75,34 @@ abstract contract EscrowBatch is EscrowSettlement {
 		tally.feeSums = new uint256[](items);
 	}
 
-	/// Loads a session and points the tally at the row of its terms.
+	/// Loads a session and opens the row of its terms.
 	function _open(Tally memory tally, bytes32 sessionId) private view returns (Head memory head, bytes4 reason) {
 		head = SessionRecord.unpack(_sessions[sessionId].head);
 		if (head.status == Status.None) return (head, UnknownSession.selector);
-		uint256 termsId = head.termsId;
-		if (tally.rows == 0 || tally.termsIds[tally.current] != termsId) {
-			uint256 row = 0;
-			while (row < tally.rows && tally.termsIds[row] != termsId) row++;
-			if (row == tally.rows) {
-				tally.termsIds[row] = termsId;
-				tally.rows++;
-			}
-			tally.current = row;
-			tally.rates = _rates(termsId);
-		}
+		if (head.termsId != tally.termsId) _openRow(tally, head.termsId);
 		if (tally.rates.nodeId != tally.nodeId) reason = WrongNode.selector;
+	}
+
+	/// Terms ids begin at 1, so that the first session of a batch opens the first row.
+	function _openRow(Tally memory tally, uint256 termsId) private view {
+		_closeRow(tally);
+		uint256 row = 0;
+		while (row < tally.rows && tally.termsIds[row] != termsId) row++;
+		if (row == tally.rows) {
+			tally.termsIds[row] = termsId;
+			tally.rows++;
+		}
+		tally.current = row;
+		tally.termsId = termsId;
+		tally.rates = _rates(termsId);
+	}
+
+	function _closeRow(Tally memory tally) private pure {
+		if (tally.rows == 0) return;
+		tally.operatorSums[tally.current] += tally.operatorSum;
+		tally.feeSums[tally.current] += tally.feeSum;
+		tally.operatorSum = 0;
+		tally.feeSum = 0;
 	}
 
 	function _book(
@@ -97,14 +113,20 @@ abstract contract EscrowBatch is EscrowSettlement {
 		bytes32 checkpointsRoot,
 		Path path
 	) private {
-		(uint256 operatorAmount, uint256 feeAmount) = _settle(sessionId, head, tally.rates, bytesUsed, checkpointsRoot, path);
-		tally.operatorSums[tally.current] += operatorAmount;
-		tally.feeSums[tally.current] += feeAmount;
-		tally.servedBytes += bytesUsed;
+		Rates memory rates = tally.rates;
+		(uint256 operatorAmount, uint256 feeAmount) = _raise(head, rates, bytesUsed);
+		_settle(sessionId, head, rates, checkpointsRoot, path);
+		unchecked {
+			// Each amount is below 2^128, and a batch has far fewer than 2^128 items.
+			tally.operatorSum += operatorAmount;
+			tally.feeSum += feeAmount;
+			tally.servedBytes += bytesUsed;
+		}
 	}
 
 	/// Writes the credits, once for each account and asset, and the node's total.
 	function _close(Tally memory tally) private {
+		_closeRow(tally);
 		for (uint256 row = 0; row < tally.rows; row++) {
 			Rates memory rates = _rates(tally.termsIds[row]);
 			_credit(rates.payout, rates.asset, _take(tally, row, rates.payout, rates.asset));

@@ -25,10 +25,10 @@ abstract contract EscrowPurchase is EscrowBase, Ownable2Step {
 
 	/// @notice The fee can never be set above this, 1/10,000.
 	uint256 public immutable feeCapBps;
-	/// @notice Fee of sessions created from now on, 1/10,000 of the cost.
-	uint256 public feeBps;
 	/// @notice Credited with the fee of sessions created from now on.
 	address public treasury;
+	/// @notice Fee of sessions created from now on, 1/10,000 of the cost.
+	uint16 public feeBps;
 
 	uint32 private _termsCount;
 	mapping(bytes32 termsHash => uint32 termsId) private _termsIdOf;
@@ -247,7 +247,7 @@ abstract contract EscrowPurchase is EscrowBase, Ownable2Step {
 
 	function _setFee(uint256 feeBps_) private {
 		if (feeBps_ > feeCapBps) revert BadFee();
-		feeBps = feeBps_;
+		feeBps = uint16(feeBps_);
 		emit FeeChanged(feeBps_);
 	}
 

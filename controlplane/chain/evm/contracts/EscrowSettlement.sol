@@ -210,31 +210,26 @@ abstract contract EscrowSettlement is EscrowPayouts {
 		emit SettlementProposed(sessionId, bytesUsed, checkpointsRoot, windowEnd);
 	}
 
-	/// Raises the paid total in `head` and says what that is worth. `bytesUsed` was checked against what was bought.
+	/// Raises the paid total in `head` to `bytesUsed`, which was checked to be no less, and says what the step is worth.
 	function _raise(
 		Head memory head,
 		Rates memory rates,
 		uint256 bytesUsed
-	) private pure returns (uint256 operatorAmount, uint256 feeAmount) {
-		(uint256 operatorPaid, uint256 feePaid) = Split.shares(head.claimedBytes, rates.pricePerGB, rates.feeBps);
+	) internal pure returns (uint256 operatorAmount, uint256 feeAmount) {
 		(operatorAmount, feeAmount) = Split.shares(bytesUsed, rates.pricePerGB, rates.feeBps);
-		operatorAmount -= operatorPaid;
-		feeAmount -= feePaid;
+		if (head.claimedBytes != 0) {
+			(uint256 operatorPaid, uint256 feePaid) = Split.shares(head.claimedBytes, rates.pricePerGB, rates.feeBps);
+			operatorAmount -= operatorPaid;
+			feeAmount -= feePaid;
+		}
 		head.claimedBytes = uint64(bytesUsed);
 	}
 
-	/// Writes the end of a session; the caller credits what is returned, pays nothing to anyone.
-	function _settle(
-		bytes32 sessionId,
-		Head memory head,
-		Rates memory rates,
-		uint256 bytesUsed,
-		bytes32 checkpointsRoot,
-		Path path
-	) internal returns (uint256 operatorAmount, uint256 feeAmount) {
-		(operatorAmount, feeAmount) = _raise(head, rates, bytesUsed);
+	/// Writes the end of a session whose paid total was raised to its last value; pays nothing to anyone.
+	function _settle(bytes32 sessionId, Head memory head, Rates memory rates, bytes32 checkpointsRoot, Path path) internal {
 		head.status = Status.Settled;
 		_store(sessionId, head);
+		uint256 bytesUsed = head.claimedBytes;
 		(uint256 operatorTotal, uint256 feeTotal) = Split.shares(bytesUsed, rates.pricePerGB, rates.feeBps);
 		uint256 refund = Split.cost(head.boughtBytes(), rates.pricePerGB) - operatorTotal - feeTotal;
 		emit SessionSettled(sessionId, path, bytesUsed, checkpointsRoot, operatorTotal, feeTotal, refund);
@@ -248,7 +243,8 @@ abstract contract EscrowSettlement is EscrowPayouts {
 		bytes32 checkpointsRoot,
 		Path path
 	) private {
-		(uint256 operatorAmount, uint256 feeAmount) = _settle(sessionId, head, rates, bytesUsed, checkpointsRoot, path);
+		(uint256 operatorAmount, uint256 feeAmount) = _raise(head, rates, bytesUsed);
+		_settle(sessionId, head, rates, checkpointsRoot, path);
 		_creditShares(rates, operatorAmount, feeAmount);
 		if (bytesUsed != 0) registry.addServed(rates.nodeId, bytesUsed);
 		_pushRefund(sessionId, head);

@@ -37,7 +37,8 @@ contract NodeRegistry is INodeRegistry {
 		uint32 graceSec;
 	}
 
-	/// Slot 0 is read at every settlement, so who, whether and how long stand together.
+	/// Words as they are read: the first at every sale and settlement; payout with the count that a sale raises; settler with
+	/// the total that a settlement raises.
 	struct Node {
 		address operator;
 		bool active;
@@ -45,12 +46,12 @@ contract NodeRegistry is INodeRegistry {
 		uint24 windowSec;
 		uint24 graceSec;
 		address payout;
+		uint64 sessions;
 		address settler;
+		uint96 servedBytes;
 		address usageSigner;
 		bytes32 wgPublicKey;
 		bytes32 metadataHash;
-		uint64 sessions;
-		uint128 servedBytes;
 		string name;
 		string region;
 		string endpoint;
@@ -229,8 +230,9 @@ contract NodeRegistry is INodeRegistry {
 
 	/// @inheritdoc INodeRegistry
 	function addServed(uint256 nodeId, uint256 servedBytes) external onlyEscrow {
-		// At most 2^62 bytes a session: 2^66 sessions would be needed to overflow.
-		_nodes[nodeId].servedBytes += uint128(servedBytes);
+		// A total for display: it stays at its maximum rather than ever stand in the way of a settlement.
+		uint256 total = _nodes[nodeId].servedBytes + servedBytes;
+		_nodes[nodeId].servedBytes = total > type(uint96).max ? type(uint96).max : uint96(total);
 	}
 
 	/// @inheritdoc INodeRegistry

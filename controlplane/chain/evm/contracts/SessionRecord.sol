@@ -64,24 +64,30 @@ library SessionRecord {
 	}
 
 	function boughtBytes(Head memory h) internal pure returns (uint256) {
-		return uint256(h.boughtGB) * BYTES_PER_GB;
+		unchecked {
+			return uint256(h.boughtGB) * BYTES_PER_GB;
+		}
 	}
 }
 
 /// @title Splitting a deposit by cumulative bytes
 /// @dev All figures are totals since the start of a session; what a claim pays is the difference of two of them, so any split
-/// into claims ends at the same balances. Nothing overflows: bytes < 2^62, price < 2^96, bps ≤ 10^4.
+/// into claims ends at the same balances. Nothing overflows, so the checks are left out: bytes < 2^62, price < 2^96, bps ≤ 10^4.
 library Split {
 	/// @return floor(n × pricePerGB / 10^9), smallest units
 	function cost(uint256 n, uint256 pricePerGB) internal pure returns (uint256) {
-		return (n * pricePerGB) / BYTES_PER_GB;
+		unchecked {
+			return (n * pricePerGB) / BYTES_PER_GB;
+		}
 	}
 
 	/// @return operatorAmount cost less fee, smallest units
 	/// @return feeAmount floor(cost × bps / 10^4), smallest units
 	function shares(uint256 n, uint256 pricePerGB, uint256 feeBps) internal pure returns (uint256 operatorAmount, uint256 feeAmount) {
-		uint256 total = cost(n, pricePerGB);
-		feeAmount = (total * feeBps) / 10_000;
-		operatorAmount = total - feeAmount;
+		unchecked {
+			uint256 total = (n * pricePerGB) / BYTES_PER_GB;
+			feeAmount = (total * feeBps) / 10_000;
+			operatorAmount = total - feeAmount;
+		}
 	}
 }
