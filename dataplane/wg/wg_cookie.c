@@ -41,9 +41,7 @@ int wg_cookie_verify_mac1(const uint8_t mac1_key[WG_HASH_BYTES], const void *mes
 
 	// mac1 = MAC(HASH("mac1----" || S_pub), message before mac1)
 	wg_primitives_mac(mac1_key, WG_HASH_BYTES, message, mac1_offset(len), mac1);
-	return wg_primitives_check_equal(mac1, macs_of(message, len)->mac1, sizeof(mac1))
-		? 0
-		: -EBADMSG;
+	return wg_primitives_verify_equal(mac1, macs_of(message, len)->mac1, sizeof(mac1));
 }
 
 // cookie = MAC(secret, address || port)
@@ -101,8 +99,7 @@ int wg_cookie_verify_mac2(
 
 	make_cookie(cookie, source, now_ns, value);
 	make_mac2(value, message, len, mac2);
-	ret = wg_primitives_check_equal(mac2, macs_of(message, len)->mac2, sizeof(mac2)) ? 0
-											 : -EBADMSG;
+	ret = wg_primitives_verify_equal(mac2, macs_of(message, len)->mac2, sizeof(mac2));
 	wg_primitives_zero(value, sizeof(value));
 	wg_primitives_zero(mac2, sizeof(mac2));
 	return ret;

@@ -287,6 +287,12 @@ void wg_primitives_zero(void *data, size_t len)
 	sodium_memzero(data, len);
 }
 
+int wg_primitives_verify_equal(const void *left, const void *right, size_t len)
+{
+	// sodium_memcmp() gives 0 or -1.
+	return sodium_memcmp(left, right, len) & -EBADMSG;
+}
+
 bool wg_primitives_check_equal(const void *left, const void *right, size_t len)
 {
 	return sodium_memcmp(left, right, len) == 0;

@@ -129,7 +129,12 @@ uint64_t wg_primitives_shorthash(
 void wg_primitives_random(void *ret_data, size_t len);
 // Zeroes memory in a way the compiler cannot leave out.
 void wg_primitives_zero(void *data, size_t len);
-// Whether both hold the same bytes, in time that depends on len alone.
+// 0 if both hold the same bytes, else -EBADMSG; in time that depends on len alone, and without a
+// branch on the result.
+WG_PRIMITIVES_CHECKED int wg_primitives_verify_equal(
+	const void *left, const void *right, size_t len
+);
+// The same as a truth value.
 bool wg_primitives_check_equal(const void *left, const void *right, size_t len);
 
 #endif
