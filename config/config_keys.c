@@ -45,7 +45,7 @@ const struct config_key config_keys[] = {
 	{KEY(node, region), TEXT(32), DEFAULT("unspecified"), CONTROL,
 	 HELP("Where the node stands, as buyers see it.")},
 	{KEY(node, endpoint), OTHER(CONFIG_HOST_PORT),
-	 DEFAULT("<address of the tunnel port, wireguard.listen_port>"), CONTROL,
+	 DEFAULT("<the tunnel port's address, wireguard.listen_port>"), CONTROL,
 	 HELP("host or host:port that clients connect to; set it when the node is behind a NAT.")},
 	{KEY(node, runtime_dir), PATH(CONFIG_PATH, 128), DEFAULT("/run/tollwire"), BOTH,
 	 HELP("Shared memory, locks and the socket; a directory on tmpfs.")},
@@ -125,7 +125,7 @@ const struct config_key config_keys[] = {
 	 HELP("Lower the MSS of TCP connections to what the tunnel carries.")},
 
 	{LIST(nat, external_addresses), OTHER(CONFIG_IPV4),
-	 DEFAULT("<address of the internet port>"), DATAPLANE,
+	 DEFAULT("<the internet port's address>"), DATAPLANE,
 	 HELP("Addresses that buyers' traffic leaves from; a session keeps to one.")},
 	{KEY(nat, port_min), UINT(1024, 65535, NULL), DEFAULT("1024"), DATAPLANE,
 	 HELP("First external port and ICMP identifier.")},

@@ -7,10 +7,10 @@
 
 #include <stdio.h>
 
-// Logs the configuration in force, one line a key.
+// Logs the configuration in force, one line a value: `worker.cores[1] = 3`.
 void config_write_log(const struct config *config);
 
 // Writes the configuration in force as YAML that loads again to the same.
 //
-// Returns: 0 or -errno.
-int config_write_yaml(const struct config *config, FILE *out);
+// Returns: 0, -ENOMEM, or -EIO when out takes no more.
+int config_write_yaml(const struct config *config, FILE *out) __attribute__((warn_unused_result));
