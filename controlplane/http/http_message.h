@@ -11,15 +11,17 @@
 
 #define HTTP_MAX_PARAMS 4
 #define HTTP_PARAM_CAP 128 // bytes of one decoded path segment
-#define HTTP_QUERY_CAP 512
+#define HTTP_MAX_QUERY 8 // parameters
+#define HTTP_QUERY_CAP 192 // bytes of one, "name=value", decoded
 
 enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE };
 
 struct http_request {
 	enum http_method method;
-	const char *path; // as it came, without the query
-	const char *query; // after '?', still encoded; "" when there is none
-	const char *params[HTTP_MAX_PARAMS]; // the pattern's braces in their order, decoded
+	const char *path; // decoded, without the query
+	const char *query[HTTP_MAX_QUERY]; // "name=value", decoded, in their order
+	unsigned n_query;
+	const char *params[HTTP_MAX_PARAMS]; // the pattern's braces in their order
 	const struct json_value *body; // NULL when the request has none
 	bool is_local; // came over the UNIX socket, whose mode says who may
 };
@@ -28,6 +30,7 @@ struct http_reply {
 	int status; // 0 until a handler has answered
 	const char *content_type; // static
 	char location[HTTP_PARAM_CAP + 64]; // "" for none
+	char allow[64]; // for a 405
 	char *body; // malloc'd; the server frees it
 	size_t body_len;
 };
@@ -54,9 +57,8 @@ void http_reply_problem(
 // A 400 with the reader's field and message.
 void http_reply_reader_error(struct http_reply *reply, const struct json_reader *reader);
 
-// Returns: 1 with the decoded value of a query parameter; 0 when it is absent; -EINVAL when it is too
-//          long or badly encoded.
-int http_request_query(const struct http_request *request, const char *name, char *dst, size_t cap);
+// Returns: the value of a query parameter, "" when it has none; NULL when it is absent.
+const char *http_request_query(const struct http_request *request, const char *name);
 
 // Returns: the RFC 9110 reason phrase.
 const char *http_status_text(int status);

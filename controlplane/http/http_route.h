@@ -2,14 +2,12 @@
 //
 // Which handler a method and a path belong to. Patterns are static text such as
 // "/api/v1/sessions/{name}/extend": a segment in braces matches one non-empty segment and gives its
-// percent-decoded text to the handler. Pure.
+// text to the handler. Paths come percent-decoded from the parser. Pure.
 #pragma once
 
 #include "controlplane/http/http_message.h"
 
 #include <stddef.h>
-
-#define HTTP_MAX_METHODS 8
 
 struct http_route {
 	enum http_method method;
@@ -24,7 +22,7 @@ struct http_route_table {
 	void *ctx;
 };
 
-// What http_route_match() found. params keep the decoded segments; request.params point into them.
+// What http_route_match() found. params keep the segments; request.params point into them.
 struct http_route_found {
 	const struct http_route *route;
 	void *ctx;
@@ -33,11 +31,11 @@ struct http_route_found {
 	unsigned allowed; // bit per method that the path has, for a 405's Allow header
 };
 
-// path: without query, as it came.
+// path: decoded, without query.
 //
 // Returns: 0; -ENOENT when no pattern matches the path; -EOPNOTSUPP when one does under another
-//          method (ret->allowed says which); -EINVAL when a segment is too long, holds a NUL or a
-//          control character, is not UTF-8 or badly percent-encoded.
+//          method (ret->allowed says which); -EINVAL when a segment is too long, is not UTF-8 or
+//          holds a control character.
 int http_route_match(
 	struct http_route_found *ret,
 	const struct http_route_table *tables,
@@ -45,9 +43,6 @@ int http_route_match(
 	enum http_method method,
 	const char *path
 );
-
-// Decodes %XX. Returns: 0; -EINVAL as above.
-int http_route_decode(char *dst, size_t cap, const char *src, size_t len);
 
 // Returns: 0, or -EINVAL for a method that no route can have.
 int http_method_parse(enum http_method *ret, const char *text);

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The connections of http_server.c, with which it shares the door to libwebsockets: one callback,
+// replies written as fast as the client reads them, deadlines for who is too slow. One thread; a
+// connection lives from accept until libwebsockets destroys its wsi.
+#pragma once
+
+#include "controlplane/http/http_exchange.h"
+#include "controlplane/http/http_server.h"
+
+#include <libwebsockets.h>
+
+#include <sys/queue.h>
+
+#define HTTP_CONN_CHUNK_BYTES 16384 // written at a time
+#define HTTP_CONN_HEAD_BYTES 2048 // of a reply
+
+struct http_conn;
+
+struct http_conn_pool {
+	struct http_server_conf conf; // complete
+	struct http_exchange_conf exchange_conf;
+	struct http_server_stats stats;
+	LIST_HEAD(, http_conn) conns;
+	struct http_conn *adopting; // while libwebsockets may destroy it before it has a wsi
+	uint8_t chunk[LWS_PRE + HTTP_CONN_CHUNK_BYTES];
+};
+
+// Takes fd, just accepted.
+void http_conn_accept(struct http_conn_pool *pool, struct lws_vhost *vhost, int fd);
+
+// Cuts off the connections that are past their deadline.
+void http_conn_sweep(struct http_conn_pool *pool);
+
+bool http_conn_is_any_busy(const struct http_conn_pool *pool);
+
+// Of the protocol "http".
+int http_conn_callback(
+	struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len
+);

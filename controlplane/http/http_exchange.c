@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See http_exchange.h. Pure but for memory.
+#include "http_exchange.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+// A body that is refused is still read up to this size, so that the client gets to see why.
+#define MAX_DISCARD_BYTES (1024 * 1024)
+
+void http_exchange_init(struct http_exchange *exchange)
+{
+	memset(exchange, 0, sizeof(*exchange));
+}
+
+void http_exchange_fini(struct http_exchange *exchange)
+{
+	http_reply_fini(&exchange->reply);
+	free(exchange->body);
+	http_exchange_init(exchange);
+}
+
+bool http_exchange_is_refused(const struct http_exchange *exchange)
+{
+	return exchange->reply.status >= 400 && exchange->request.path == NULL;
+}
+
+// Returns: 0; -EINVAL when it is not plain digits or beyond any body.
+static int parse_content_length(size_t *ret, const char *text)
+{
+	size_t value = 0;
+
+	if (*text == '\0') {
+		*ret = 0;
+		return 0;
+	}
+	for (const char *p = text; *p != '\0'; p++) {
+		if (*p < '0' || *p > '9' || value > SIZE_MAX / 20)
+			return -EINVAL;
+		value = value * 10 + (size_t)(*p - '0');
+	}
+	*ret = value;
+	return 0;
+}
+
+// RFC 9110 section 8.3.1: type/subtype, then parameters.
+static bool is_json_type(const char *text)
+{
+	size_t len = strcspn(text, "; \t");
+
+	return len == strlen("application/json") && strncasecmp(text, "application/json", len) == 0;
+}
+
+static void refuse_method(struct http_exchange *exchange, const struct http_head *head)
+{
+	char allowed[64] = "";
+
+	for (unsigned method = 0; method <= HTTP_DELETE; method++) {
+		if ((exchange->found.allowed >> method & 1) == 0)
+			continue;
+		if (allowed[0] != '\0')
+			strcat(allowed, ", ");
+		strcat(allowed, http_method_name((enum http_method)method));
+	}
+	http_reply_problem(
+		&exchange->reply,
+		405,
+		NULL,
+		"%s does not take %s; it takes %s",
+		exchange->path,
+		head->method,
+		allowed
+	);
+	snprintf(exchange->reply.allow, sizeof(exchange->reply.allow), "%s", allowed);
+}
+
+static void find_route(
+	struct http_exchange *exchange,
+	const struct http_exchange_conf *conf,
+	const struct http_head *head
+)
+{
+	struct http_reply *reply = &exchange->reply;
+	enum http_method method = HTTP_GET;
+	int r, method_r;
+
+	if (head->path_len >= sizeof(exchange->path)) {
+		http_reply_problem(reply, 414, NULL, "the path is longer than %d", HTTP_PATH_CAP);
+		return;
+	}
+	memcpy(exchange->path, head->path, head->path_len);
+	if (strlen(exchange->path) != head->path_len) {
+		http_reply_problem(reply, 400, NULL, "the path holds a NUL");
+		return;
+	}
+	method_r = http_method_parse(&method, head->method);
+	r = http_route_match(
+		&exchange->found, conf->tables, conf->n_tables, method, exchange->path
+	);
+	if (r == 0 && method_r < 0)
+		r = -EOPNOTSUPP;
+	if (r == -ENOENT)
+		http_reply_problem(reply, 404, NULL, "there is nothing at %s", exchange->path);
+	else if (r == -EOPNOTSUPP)
+		refuse_method(exchange, head);
+	else if (r < 0)
+		http_reply_problem(reply, 400, NULL, "a part of the path is too long or no text");
+	exchange->request.method = method;
+}
+
+static void check_body_head(
+	struct http_exchange *exchange,
+	const struct http_exchange_conf *conf,
+	const struct http_head *head
+)
+{
+	struct http_reply *reply = &exchange->reply;
+
+	if (exchange->body_bytes == 0)
+		return;
+	if (exchange->request.method == HTTP_GET || exchange->request.method == HTTP_DELETE)
+		http_reply_problem(reply, 400, NULL, "%s takes no body", head->method);
+	else if (exchange->body_bytes > conf->max_body_bytes)
+		http_reply_problem(
+			reply,
+			413,
+			NULL,
+			"the body has %zu bytes; at most %zu are taken",
+			exchange->body_bytes,
+			conf->max_body_bytes
+		);
+	else if (!is_json_type(head->content_type))
+		http_reply_problem(
+			reply,
+			415,
+			NULL,
+			"Content-Type is '%.64s'; application/json is expected",
+			head->content_type
+		);
+}
+
+static void copy_query(struct http_exchange *exchange, const struct http_head *head)
+{
+	for (unsigned i = 0; i < head->n_query; i++) {
+		snprintf(exchange->query[i], HTTP_QUERY_CAP, "%s", head->query[i]);
+		exchange->request.query[i] = exchange->query[i];
+	}
+	exchange->request.n_query = head->n_query;
+}
+
+static void run_handler(struct http_exchange *exchange)
+{
+	struct http_request *request = &exchange->request;
+
+	for (unsigned i = 0; i < exchange->found.n_params; i++)
+		request->params[i] = exchange->found.params[i];
+	request->path = exchange->path;
+	exchange->found.route->handle(exchange->found.ctx, request, &exchange->reply);
+	if (exchange->reply.status == 0)
+		http_reply_problem(&exchange->reply, 500, NULL, "the handler gave no answer");
+}
+
+enum http_exchange_next http_exchange_begin(
+	struct http_exchange *exchange,
+	const struct http_exchange_conf *conf,
+	const struct http_head *head,
+	bool is_local
+)
+{
+	struct http_reply *reply = &exchange->reply;
+
+	http_exchange_fini(exchange);
+	exchange->request.is_local = is_local;
+	if (head->has_transfer_encoding ||
+	    parse_content_length(&exchange->body_bytes, head->content_length) < 0) {
+		// Where the body ends is unknown, so is where the next request begins.
+		exchange->must_close = true;
+		if (head->has_transfer_encoding)
+			http_reply_problem(reply, 411, NULL, "send the body with Content-Length");
+		else
+			http_reply_problem(reply, 400, NULL, "Content-Length is not a number");
+		return HTTP_EXCHANGE_REPLY;
+	}
+	find_route(exchange, conf, head);
+	if (reply->status == 0 && head->is_query_cut)
+		http_reply_problem(reply, 414, NULL, "too many or too long query parameters");
+	if (reply->status == 0)
+		check_body_head(exchange, conf, head);
+
+	if (reply->status != 0) {
+		exchange->is_discarding = true;
+		if (exchange->body_bytes > MAX_DISCARD_BYTES)
+			exchange->must_close = true;
+		else if (exchange->body_bytes > 0)
+			return HTTP_EXCHANGE_BODY;
+		return HTTP_EXCHANGE_REPLY;
+	}
+	copy_query(exchange, head);
+	if (exchange->body_bytes == 0) {
+		run_handler(exchange);
+		return HTTP_EXCHANGE_REPLY;
+	}
+	exchange->body = malloc(exchange->body_bytes);
+	if (exchange->body == NULL) {
+		http_reply_problem(reply, 503, NULL, "out of memory for the body");
+		exchange->is_discarding = true;
+	}
+	return HTTP_EXCHANGE_BODY;
+}
+
+void http_exchange_body(struct http_exchange *exchange, const void *data, size_t len)
+{
+	if (exchange->is_discarding)
+		return;
+	if (len > exchange->body_bytes - exchange->body_len) {
+		http_reply_problem(&exchange->reply, 400, NULL, "body beyond its Content-Length");
+		exchange->is_discarding = true;
+		exchange->must_close = true;
+		return;
+	}
+	memcpy(exchange->body + exchange->body_len, data, len);
+	exchange->body_len += len;
+}
+
+void http_exchange_complete(struct http_exchange *exchange)
+{
+	struct json_value *doc = NULL;
+	char err[160];
+	int r;
+
+	if (exchange->is_discarding)
+		return;
+	r = json_parse_limited(
+		&doc, exchange->body, exchange->body_len, &json_limits_request, err, sizeof(err)
+	);
+	if (r < 0) {
+		http_reply_problem(
+			&exchange->reply,
+			r == -ENOMEM ? 503 : 400,
+			NULL,
+			"the body is not acceptable JSON: %s",
+			err
+		);
+		return;
+	}
+	exchange->request.body = doc;
+	run_handler(exchange);
+	exchange->request.body = NULL;
+	json_free(doc);
+}

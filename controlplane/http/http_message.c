@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Building replies. Pure but for memory; no libwebsockets, no I/O.
+#include "http_message.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROBLEM_TYPE "application/problem+json"
+
+void http_reply_fini(struct http_reply *reply)
+{
+	free(reply->body);
+	*reply = (struct http_reply){0};
+}
+
+// Takes body.
+static void set(struct http_reply *reply, int status, const char *content_type, char *body)
+{
+	http_reply_fini(reply);
+	reply->status = status;
+	reply->content_type = content_type;
+	reply->body = body;
+	reply->body_len = body == NULL ? 0 : strlen(body);
+}
+
+void http_reply_json(struct http_reply *reply, int status, struct json_writer *writer)
+{
+	char location[sizeof(reply->location)];
+	char *text;
+
+	if (json_writer_finish(writer, false, &text) < 0) {
+		http_reply_problem(reply, 500, NULL, "the reply could not be built");
+		return;
+	}
+	memcpy(location, reply->location, sizeof(location));
+	set(reply, status, "application/json", text);
+	memcpy(reply->location, location, sizeof(location));
+}
+
+void http_reply_text(
+	struct http_reply *reply, int status, const char *content_type, const char *text
+)
+{
+	char *copy = strdup(text);
+
+	if (copy == NULL)
+		http_reply_problem(reply, 500, NULL, "out of memory");
+	else
+		set(reply, status, content_type, copy);
+}
+
+void http_reply_empty(struct http_reply *reply, int status)
+{
+	set(reply, status, NULL, NULL);
+}
+
+// Returns: NULL without memory.
+static char *build_problem(int status, const char *field, const char *detail)
+{
+	struct json_writer writer;
+	char *text = NULL;
+
+	json_writer_init(&writer);
+	json_begin_object(&writer, NULL);
+	json_put_string(&writer, "type", "about:blank"); // RFC 9457 section 4.2.1
+	json_put_string(&writer, "title", http_status_text(status));
+	json_put_u64(&writer, "status", (uint64_t)status);
+	json_put_string(&writer, "detail", detail);
+	if (field != NULL && field[0] != '\0')
+		json_put_string(&writer, "field", field);
+	json_end(&writer);
+	return json_writer_finish(&writer, false, &text) == 0 ? text : NULL;
+}
+
+void http_reply_problem(
+	struct http_reply *reply, int status, const char *field, const char *format, ...
+)
+{
+	char raw[512], detail[512], safe_field[96];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(raw, sizeof(raw), format, args);
+	va_end(args);
+	json_quote(detail, sizeof(detail), raw);
+	json_quote(safe_field, sizeof(safe_field), field == NULL ? "" : field);
+	set(reply, status, PROBLEM_TYPE, build_problem(status, safe_field, detail));
+}
+
+void http_reply_reader_error(struct http_reply *reply, const struct json_reader *reader)
+{
+	http_reply_problem(reply, 400, reader->field, "%s", reader->message);
+}
+
+const char *http_request_query(const struct http_request *request, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (unsigned i = 0; i < request->n_query; i++) {
+		const char *text = request->query[i];
+
+		if (strncmp(text, name, len) != 0)
+			continue;
+		if (text[len] == '=')
+			return text + len + 1;
+		if (text[len] == '\0')
+			return "";
+	}
+	return NULL;
+}
+
+const char *http_status_text(int status)
+{
+	static const struct {
+		int status;
+		const char *text;
+	} rows[] = {
+		{200, "OK"},
+		{201, "Created"},
+		{202, "Accepted"},
+		{204, "No Content"},
+		{400, "Bad Request"},
+		{401, "Unauthorized"},
+		{403, "Forbidden"},
+		{404, "Not Found"},
+		{405, "Method Not Allowed"},
+		{409, "Conflict"},
+		{411, "Length Required"},
+		{413, "Content Too Large"},
+		{414, "URI Too Long"},
+		{415, "Unsupported Media Type"},
+		{422, "Unprocessable Content"},
+		{429, "Too Many Requests"},
+		{500, "Internal Server Error"},
+		{501, "Not Implemented"},
+		{503, "Service Unavailable"},
+		{507, "Insufficient Storage"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].status == status)
+			return rows[i].text;
+	}
+	return status < 400 ? "OK" : "Error";
+}
