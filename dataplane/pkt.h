@@ -31,6 +31,7 @@ enum pkt_verdict {
 
 // Why the slow path gets a packet.
 enum pkt_slow_kind {
+	PKT_SLOW_NONE,
 	PKT_SLOW_ARP,
 	PKT_SLOW_HANDSHAKE, // data_off at the WireGuard message; meta.remote is its source
 	PKT_SLOW_NEIGH, // next hop unresolved; data_off at the IPv4 header, meta.next_hop_be is wanted

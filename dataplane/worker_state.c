@@ -39,7 +39,7 @@ static void nat_configure(const struct dp *dp, unsigned id, struct nat_conf *con
 	conf->session_mapping_limit = nat->ports_per_session;
 	conf->session_filter_limit = nat->filters_per_session;
 	conf->n_reserved = 1; // CVE-2021-3773: no mapping ever shadows the node's own port
-	conf->reserved[0] = (struct nat_reserved){NET_PROTO_UDP, dp->config->wireguard.listen_port};
+	conf->reserved[0] = (struct nat_reserved){NAT_PROTO_UDP, dp->config->wireguard.listen_port};
 	conf->udp_timeout_ns = nat->timeouts.udp_sec * NS_PER_SEC;
 	conf->tcp_established_timeout_ns = nat->timeouts.tcp_established_sec * NS_PER_SEC;
 	conf->tcp_transitory_timeout_ns = nat->timeouts.tcp_transitory_sec * NS_PER_SEC;

@@ -37,8 +37,7 @@ static void route_one(struct worker *worker, struct rte_mbuf *m)
 void stage_route(struct worker *worker, struct burst *burst)
 {
 	for (unsigned i = 0; i < burst->n; i++)
-		// A frame that the slow path built whole (ARP) needs no route.
-		if (pkt_meta(burst->pkts[i])->slow_kind != PKT_SLOW_ARP ||
-		    !pkt_meta(burst->pkts[i])->is_originated)
+		// A frame that the slow path built whole needs no route.
+		if (pkt_meta(burst->pkts[i])->slow_kind != PKT_SLOW_ARP)
 			route_one(worker, burst->pkts[i]);
 }
