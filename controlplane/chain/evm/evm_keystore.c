@@ -121,6 +121,9 @@ static int evm_keystore_get_params(
 	const struct json_value *crypto = json_member(doc, "crypto");
 	uint64_t version;
 
+	// Older tools write it with a capital, which geth takes as well.
+	if (crypto == NULL)
+		crypto = json_member(doc, "Crypto");
 	if (json_u64(json_member(doc, "version"), &version) < 0 || crypto == NULL)
 		return evm_keystore_refuse(why, -EINVAL, "not a keystore: no version or no crypto");
 	if (version != 3)
