@@ -13,7 +13,9 @@
 #include "dataplane/wg/wg_messages.h"
 #include "dataplane/wg/wg_replay.h"
 
+#include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct wg_keypair {
@@ -25,10 +27,17 @@ struct wg_keypair {
 	bool is_initiator; // of the handshake it comes from
 	bool can_send;
 	bool can_receive;
-	uint8_t send_key[WG_KEY_BYTES];
+	_Alignas(64) uint8_t send_key[WG_KEY_BYTES]; // second line: sending, and the window's head
 	uint64_t send_counter; // the next one to be used; only wg_keypair_take_counters() writes it
 	struct wg_replay replay;
 } __attribute__((aligned(64)));
+
+static_assert(
+	offsetof(struct wg_keypair, is_initiator) < 64, "one line says if a packet may be opened"
+);
+static_assert(
+	offsetof(struct wg_keypair, replay.ring) <= 128, "two lines besides the window's words"
+);
 
 struct wg_keypairs {
 	struct wg_keypair *previous; // received with, for packets still under way

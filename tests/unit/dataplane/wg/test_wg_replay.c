@@ -39,6 +39,9 @@ static const struct table tables[] = {
 	{"all of the window at once", {{0, true}, {WINDOW, true}, {0, false}, {1, true}}, 4},
 	// The ring has 8192 bits: counters one ring apart share a bit.
 	{"one ring apart", {{7, true}, {8192 + 7, true}, {7, false}, {8192 + 7, false}}, 4},
+	{"a word of the ring before is cleared",
+	 {{5, true}, {7, true}, {8192 + 7, true}, {8192 + 5, true}, {8192 + 5, false}},
+	 5},
 	{"two rings apart", {{7, true}, {2 * 8192 + 7, true}, {2 * 8192 + 6, true}}, 3},
 	{"words between are cleared", {{63, true}, {64 * 128 + 63, true}, {64 * 127, true}}, 3},
 	{"far jump",
@@ -114,8 +117,8 @@ static void test_model(void **state)
 		for (unsigned int i = 0; i < STEPS; i++) {
 			uint64_t top = model.n > 0 ? model.greatest : base;
 			uint64_t low = top > spread ? top - spread : 0;
-			uint64_t counter =
-				low + (uint64_t)rand() % (spread + 1 + 1 + (uint64_t)rand() % 8);
+			uint64_t jump = rand() % 500 == 0 ? (uint64_t)rand() % 25000 : 8;
+			uint64_t counter = low + (uint64_t)rand() % (spread + jump);
 			bool accepted = model_accept(&model, counter);
 
 			assert_int_equal(wg_replay_accept(&replay, counter), accepted);
