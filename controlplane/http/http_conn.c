@@ -146,10 +146,14 @@ static int conn_write_body(struct http_conn *conn)
 	uint8_t *start = conn->pool->chunk + LWS_PRE;
 
 	if (n > 0) {
+		enum lws_write_protocol how = n == rest ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP;
+		int r;
+
 		memcpy(start, reply->body + conn->exchange.n_sent, n);
-		if (lws_write(
-			    conn->wsi, start, n, n == rest ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP
-		    ) < 0)
+		r = lws_write(conn->wsi, start, n, how);
+		if (reply->is_secret)
+			explicit_bzero(start, n);
+		if (r < 0)
 			return -1;
 		conn->exchange.n_sent += n;
 	}

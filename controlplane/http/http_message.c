@@ -12,6 +12,8 @@
 
 void http_reply_fini(struct http_reply *reply)
 {
+	if (reply->is_secret)
+		explicit_bzero(reply->body, reply->body_len);
 	free(reply->body);
 	*reply = (struct http_reply){0};
 }

@@ -32,6 +32,7 @@ struct http_reply {
 	char location[HTTP_PARAM_CAP + 64]; // "" for none
 	char allow[64]; // for a 405
 	char *body; // malloc'd; the server frees it
+	bool is_secret; // the body is wiped once it is sent
 	size_t body_len;
 };
 

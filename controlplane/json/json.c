@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +27,22 @@ const struct json_limits json_limits_reply = {
 	.max_depth = JSON_DEPTH_MAX,
 	.max_values = 1000000,
 };
+
+// Documents may hold a private key (a client's configuration, a keystore): whatever cJSON gives back
+// is wiped, and so is what it moves, since it does not use realloc() with a free of ours.
+static void json_wipe_and_free(void *mem)
+{
+	if (mem != NULL)
+		explicit_bzero(mem, malloc_usable_size(mem));
+	free(mem);
+}
+
+__attribute__((constructor)) static void json_take_over_memory(void)
+{
+	cJSON_Hooks hooks = {.malloc_fn = malloc, .free_fn = json_wipe_and_free};
+
+	cJSON_InitHooks(&hooks);
+}
 
 static int json_compare_names(const void *a, const void *b)
 {
