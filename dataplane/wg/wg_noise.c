@@ -196,6 +196,14 @@ out_zero:
 	return result;
 }
 
+// covered: bytes before the macs, which mac1 follows.
+static void write_mac1(const struct wg_peer *receiver, void *message, size_t covered)
+{
+	uint8_t *mac1 = (uint8_t *)message + covered;
+
+	wg_primitives_mac(receiver->mac1_key, WG_HASH_BYTES, message, covered, mac1);
+}
+
 enum wg_noise_result wg_noise_create_response(
 	struct wg_handshake *handshake,
 	uint32_t local_index,
@@ -244,13 +252,7 @@ enum wg_noise_result wg_noise_create_response_from(
 	wg_symmetric_mix_psk(&state, handshake->peer->preshared_key);
 	// {}
 	wg_symmetric_encrypt_and_hash(&state, NULL, 0, message.encrypted_nothing);
-	wg_primitives_mac(
-		handshake->peer->mac1_key,
-		WG_HASH_BYTES,
-		&message,
-		offsetof(struct wg_message_response, macs),
-		message.macs.mac1
-	);
+	write_mac1(handshake->peer, &message, offsetof(struct wg_message_response, macs));
 
 	symmetric_store(&state, handshake);
 	handshake->local_index = local_index;
@@ -301,13 +303,7 @@ enum wg_noise_result wg_noise_create_initiation(
 	wg_symmetric_encrypt_and_hash(
 		&state, timestamp, WG_TIMESTAMP_BYTES, message.encrypted_timestamp
 	);
-	wg_primitives_mac(
-		peer->mac1_key,
-		WG_HASH_BYTES,
-		&message,
-		offsetof(struct wg_message_initiation, macs),
-		message.macs.mac1
-	);
+	write_mac1(peer, &message, offsetof(struct wg_message_initiation, macs));
 
 	memset(ret_handshake, 0, sizeof(*ret_handshake));
 	symmetric_store(&state, ret_handshake);
