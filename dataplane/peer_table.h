@@ -34,8 +34,6 @@ struct peer {
 	uint8_t gate; // as commanded: OPEN, CLOSED or THROTTLED
 	bool is_expired; // told to owner and control plane
 	bool is_idle_told;
-	bool is_released; // removing: the owner gave it up; waits for its grace period
-	uint32_t n_keypairs; // out: with the owner, or waiting for a grace period
 	uint32_t inner_addr_be;
 	struct mail_limits limits; // as commanded; expiry on the monotonic clock
 	struct peer_limits_record record; // what the limits line shows
