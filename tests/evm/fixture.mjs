@@ -3,7 +3,7 @@
 // What a test of the contracts starts from: the people, a registered node, purchases, signatures, and the split computed
 // anew in JavaScript. Written from the README's text, not from the Solidity.
 import { ethers } from "ethers";
-import { Chain, deployTollwire } from "./chain.mjs";
+import { Chain, deployTollwire, startChain } from "./chain.mjs";
 
 export const GB = 10n ** 9n;
 export const HOUR = 3600;
@@ -192,4 +192,22 @@ export class Fixture {
 	async finalize(id, bytes, from = this.operator) {
 		return this.send(from, "finalizeSession", [id, bytes, ROOT, await this.voucher(id, bytes)]);
 	}
+}
+
+// Gives a describe() block a chain of its own with the fixture on it; every test starts from the state that `prepare` left.
+// Returns an object that is filled before the first test: { chain, f } and what `prepare` returns.
+export function useFixture({ before, beforeEach, after }, prepare = async () => ({}), options = {}) {
+	const context = {};
+	let snapshot;
+	before(async () => {
+		context.chain = await startChain();
+		context.f = await Fixture.create(context.chain, options);
+		Object.assign(context, await prepare(context));
+		snapshot = await context.chain.snapshot();
+	});
+	beforeEach(async () => {
+		snapshot = await context.chain.revert(snapshot);
+	});
+	after(() => context.chain?.stop());
+	return context;
 }

@@ -179,7 +179,7 @@ abstract contract EscrowPurchase is EscrowBase, Ownable2Step {
 		if (extraDuration > MAX_DURATION_SEC) revert BadDuration();
 		uint256 expiry = session.expiry + extraDuration;
 		if (expiry > block.timestamp + MAX_DURATION_SEC) revert BadDuration();
-		if (!registry.isActive(terms.nodeId)) revert INodeRegistry.NodeInactive();
+		if (!registry.isActive(terms.nodeId)) revert NodeInactive();
 
 		head.boughtGB += uint32(extraGB);
 		_store(sessionId, head);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {INodeErrors} from "./INodeRegistry.sol";
 import {Mode, Status} from "./SessionRecord.sol";
 
 /// @title Types, events and errors of the escrow
 /// @notice Bytes are inner IP bytes, 1 GB is 10^9 of them. Times are Unix seconds of the block. Amounts are smallest units of
 /// the session's asset (wei for the native coin, which is asset 0). A deadline D has passed when the block's time is ≥ D.
-interface IEscrowPayment {
+interface IEscrowPayment is INodeErrors {
 	/// @notice Everything a purchase depends on; its EIP-712 struct hash is the `termsHash` a buyer commits to.
 	/// @param feeBps platform's share of the cost, 1/10,000
 	/// @param attestor who may attest usage; 0 for nobody

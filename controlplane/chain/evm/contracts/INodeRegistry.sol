@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+/// @notice Why a node does not sell; the escrow passes these on, so they stand in its ABI as well.
+interface INodeErrors {
+	error UnknownNode();
+	error NodeInactive();
+	error AssetNotPriced();
+	error AttestorNotAccepted();
+}
+
 /// @title What the escrow reads from and writes to the registry
 /// @notice Nothing here moves money: the registry is a listing plus two totals that only the escrow may raise.
-interface INodeRegistry {
+interface INodeRegistry is INodeErrors {
 	/// @notice What a node offers at this moment for one asset.
 	/// @param pricePerGB smallest units of the asset for 10^9 bytes, never 0
 	/// @param payout address that is credited with the operator's share
@@ -19,11 +27,6 @@ interface INodeRegistry {
 		uint256 windowSec;
 		uint256 graceSec;
 	}
-
-	error UnknownNode();
-	error NodeInactive();
-	error AssetNotPriced();
-	error AttestorNotAccepted();
 
 	/// @notice The offer of an active node; reverts with the reason where there is none.
 	/// @param asset token, or 0 for the chain's native coin
