@@ -68,7 +68,11 @@ static void rewrite(
 	uint8_t *l4 = packet + l34->l4_offset;
 	uint32_t addr_delta = set_addr(packet, is_source ? IPV4_SRC_AT : IPV4_DST_AT, addr_be32);
 	uint32_t port_delta = set_port(l4, l34->proto, is_source, port_be16);
-	apply_l4(l4, (size_t)l34->total_len - l34->l4_offset, l34->proto, addr_delta, port_delta);
+	size_t l4_len = (size_t)l34->total_len - l34->l4_offset;
+	if (l34->proto == NET_PROTO_ICMP)
+		net_checksum_update_icmp(l4, l4_len, port_delta);
+	else
+		apply_l4(l4, l4_len, l34->proto, addr_delta, port_delta);
 }
 
 void nat_rewrite_source(

@@ -39,6 +39,15 @@ uint64_t net_checksum_pseudo(uint32_t src_be32, uint32_t dst_be32, uint8_t proto
 	return (uint64_t)src_be32 + dst_be32 + htons(proto) + htons(l4_len);
 }
 
+void net_checksum_update_icmp(uint8_t *icmp, size_t len, uint32_t delta)
+{
+	uint8_t *field = icmp + ICMP_CHECKSUM_AT;
+	uint16_t check = net_checksum_apply(net_load16(field), delta);
+	net_store16(field, check);
+	if (check == 0 && net_checksum_add(0, icmp, len) == 0)
+		net_store16(field, 0xffff);
+}
+
 void net_checksum_set_ipv4(uint8_t *packet, size_t header_len)
 {
 	net_store16(packet + IPV4_CHECKSUM_AT, 0);

@@ -65,6 +65,11 @@ static inline uint16_t net_checksum_apply_udp(uint16_t check_be16, uint32_t delt
 	return check == 0 ? 0xffff : check;
 }
 
+// The same for a whole ICMP message, in place. Without a pseudo header its other words may all be zero
+// (an echo reply with identifier, sequence number and data of 0): the one case where equation 3 gives 0
+// instead of all ones (RFC 1624 section 3 relies on a word that is not zero).
+void net_checksum_update_icmp(uint8_t *icmp, size_t len, uint32_t delta);
+
 // The IPv4 header checksum over header_len bytes. Set writes the field, check verifies it.
 void net_checksum_set_ipv4(uint8_t *packet, size_t header_len);
 bool net_checksum_check_ipv4(const uint8_t *packet, size_t header_len);

@@ -140,12 +140,10 @@ bool net_icmp_echo_reply(uint8_t *packet, struct net_l3l4 *l34)
 	uint16_t old_type_be16 = net_load16(icmp);
 	icmp[0] = NET_ICMP_ECHO_REPLY;
 	l34->icmp_type = NET_ICMP_ECHO_REPLY;
-	net_store16(
-		icmp + ICMP_CHECKSUM_AT,
-		net_checksum_apply(
-			net_load16(icmp + ICMP_CHECKSUM_AT),
-			net_checksum_delta16(old_type_be16, net_load16(icmp))
-		)
+	net_checksum_update_icmp(
+		icmp,
+		(size_t)l34->total_len - l34->l4_offset,
+		net_checksum_delta16(old_type_be16, net_load16(icmp))
 	);
 	return true;
 }

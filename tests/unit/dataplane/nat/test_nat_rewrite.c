@@ -69,6 +69,22 @@ static void test_flow(void **state)
 	}
 }
 
+// An echo reply of zeros, once the identifier is 0: the checksum is all ones.
+static void test_zeros(void **state)
+{
+	(void)state;
+	uint8_t packet[64];
+	struct net_l3l4 l34;
+	struct packet_spec spec = {.proto = REF_ICMP, .src = 1, .dst = 2, .src_port = 2000};
+	size_t len = packet_build(packet, &spec);
+	ref_put16(packet + 26, 0);
+	packet_seal(packet);
+	assert_int_equal(net_parse_ip(packet, len, 0, &l34), NET_OK);
+	nat_rewrite_destination(packet, &l34, htonl(3), 0);
+	assert_int_equal(ref_get16(packet + 22), 0xffff);
+	assert_true(packet_check(packet));
+}
+
 static void test_errors(void **state)
 {
 	(void)state;
@@ -131,6 +147,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_flow),
+		cmocka_unit_test(test_zeros),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_ttl),
 	};

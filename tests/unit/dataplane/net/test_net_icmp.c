@@ -164,6 +164,15 @@ static void test_echo_reply(void **state)
 		assert_memory_equal(&l34, &again, sizeof(l34));
 		assert_false(net_icmp_echo_reply(packet, &l34)); // no reply to a reply
 	}
+	// A reply of nothing but zeros needs all ones as its checksum.
+	struct packet_spec zeros = {.proto = REF_ICMP, .src = SRC, .dst = NODE, .flags = 8};
+	parse(packet, &zeros, &l34);
+	ref_put16(packet + 26, 0);
+	packet_seal(packet);
+	assert_true(net_icmp_echo_reply(packet, &l34));
+	assert_int_equal(ref_get16(packet + 22), 0xffff);
+	assert_true(packet_check(packet));
+
 	struct packet_spec spec = {.proto = REF_ICMP, .src = SRC, .dst = 0xe0000001, .flags = 8};
 	parse(packet, &spec, &l34);
 	assert_false(net_icmp_echo_reply(packet, &l34));
