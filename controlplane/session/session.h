@@ -89,10 +89,13 @@ int session_book_create(
 void session_book_destroy(struct session_book *book);
 
 struct session_add {
-	const char
-		*name; // NULL: "s<id>"; else 1..63 of [A-Za-z0-9._-], not starting with '-' or '.',
-		// not all digits
-	bool is_key_generated; // else public_key
+	// NULL: an admin session. Else a session of a chain, which may come without a public key: it is
+	// then pending until session_provision().
+	const struct session_identity *identity;
+	bool has_public_key; // chain sessions; an admin session has one, or is_key_generated
+	// NULL: "s<id>"; else 1..63 of [A-Za-z0-9._-], not starting with '-' or '.', not all digits.
+	const char *name;
+	bool is_key_generated; // the node makes public_key and keeps the private half
 	uint8_t public_key[32];
 	bool has_psk;
 	uint64_t quota_bytes; // 1..SESSION_QUOTA_MAX_BYTES
@@ -103,13 +106,22 @@ struct session_add {
 	enum config_quota_action quota_action;
 };
 
-// Admin session: provisioned at once, with a slot and an inner address. A generated private key is
+// With a public key: provisioned at once, with a slot and an inner address. A generated private key is
 // written to its file before the session is committed.
 //
 // Returns: 0 with the session; else err->code. Nothing stays behind on failure.
 int session_add(
 	struct session_book *book,
 	const struct session_add *add,
+	struct session *ret,
+	struct session_error *err
+);
+
+// Gives a pending session its public key, slot and inner address.
+int session_provision(
+	struct session_book *book,
+	uint64_t id,
+	const uint8_t public_key[32],
 	struct session *ret,
 	struct session_error *err
 );
