@@ -180,6 +180,7 @@ static void check_tunnel_overlap(const struct config_check *check)
 	}
 }
 
+// Of a list that was given: the default is a port's address, which has checks of its own.
 static void check_external(const struct config_check *check, uint32_t idx)
 {
 	const struct config *config = check->config;
@@ -284,7 +285,8 @@ void config_check_addr(const struct config_check *check)
 	if (config_check_is_sound(check, "ports")) {
 		check_ports(check);
 		check_tunnel_overlap(check);
-		if (check->has_roles && config_check_is_sound(check, "nat.external_addresses")) {
+		if (check->has_roles && config_check_is_sound(check, "nat.external_addresses") &&
+		    config_doc_lookup(check->doc, "nat.external_addresses") != NULL) {
 			for (uint32_t i = 0; i < config->nat.n_external_addresses; i++)
 				check_external(check, i);
 		}

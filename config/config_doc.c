@@ -46,9 +46,10 @@ struct config_doc_node *config_doc_lookup(const struct config_doc *doc, const ch
 uint32_t config_doc_line(const struct config_doc *doc, const char *path)
 {
 	char prefix[CONFIG_DOC_PATH_CAP];
+	size_t len;
 
 	snprintf(prefix, sizeof(prefix), "%s", path);
-	for (size_t len = strlen(prefix); len > 0; len--) {
+	for (len = strlen(prefix); len > 0; len--) {
 		const struct config_doc_node *node;
 
 		prefix[len] = '\0';
@@ -58,7 +59,7 @@ uint32_t config_doc_line(const struct config_doc *doc, const char *path)
 		if (node != NULL)
 			return node->line;
 	}
-	return 0;
+	return doc->n_nodes > 0 ? doc->nodes[0].line : 1;
 }
 
 // Ends the reading of the document with a message.

@@ -45,5 +45,5 @@ void config_doc_fini(struct config_doc *doc);
 // Returns: the first node of the path, or NULL.
 struct config_doc_node *config_doc_lookup(const struct config_doc *doc, const char *path);
 
-// Returns: the line of the path, or of the nearest node above it; 0 when there is none.
+// Returns: the line of the path, or of the nearest node above it, at last of the document.
 uint32_t config_doc_line(const struct config_doc *doc, const char *path);

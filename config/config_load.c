@@ -26,14 +26,6 @@ struct load {
 	uint32_t n_cpus; // 0 = unknown
 };
 
-// The line of a key that is missing: of its section, else the first of the file.
-static uint32_t line_of(const struct load *load, const char *path)
-{
-	uint32_t line = config_doc_line(&load->doc, path);
-
-	return line > 0 ? line : 1;
-}
-
 static void require_key(struct load *load, const char *section, const struct config_key *key)
 {
 	char allowed[CONFIG_FORMAT_CAP];
@@ -52,7 +44,7 @@ static void require_key(struct load *load, const char *section, const struct con
 	config_report_add(
 		load->report,
 		true,
-		line_of(load, path),
+		config_doc_line(&load->doc, path),
 		"key '%s': missing, and it has no default; allowed: %s",
 		path,
 		allowed
@@ -67,7 +59,7 @@ static void require_keys(struct load *load)
 		config_report_add(
 			load->report,
 			true,
-			line_of(load, "ports"),
+			config_doc_line(&load->doc, "ports"),
 			"key 'ports': missing, and it has no default; allowed: a list of 1 or 2 "
 			"ports"
 		);

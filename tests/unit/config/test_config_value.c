@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One value: both ends of every range of the table, and the texts that a kind takes or refuses.
+#include "config/config_format.h"
+#include "config/config_value.h"
+#include "tests/unit/test.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct config_key *lookup(const char *path)
+{
+	const struct config_key *key = config_keys_lookup(path);
+
+	assert_non_null(key);
+	return key;
+}
+
+static bool check_taken(const struct config_key *key, uint64_t value)
+{
+	char text[24];
+	uint64_t field = 0;
+
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	if (config_value_parse(key, text, true, &field) != NULL)
+		return false;
+	assert_int_equal(config_value_load_uint(&field, key->size), value);
+	return true;
+}
+
+static void test_ends_of_ranges(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < config_keys_n; i++) {
+		const struct config_key *key = &config_keys[i];
+
+		if (key->kind != CONFIG_UINT)
+			continue;
+		assert_true(check_taken(key, key->min));
+		assert_true(check_taken(key, key->max));
+		assert_false(check_taken(key, key->max + 1));
+		if (key->min > 0)
+			assert_false(check_taken(key, key->min - 1));
+	}
+}
+
+// The field holds what the range allows.
+static void test_field_sizes(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < config_keys_n; i++) {
+		const struct config_key *key = &config_keys[i];
+		uint64_t most = key->size == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * key->size) - 1;
+
+		if (key->kind == CONFIG_UINT)
+			assert_true(key->max <= most);
+		if (key->kind == CONFIG_TEXT || key->kind == CONFIG_NAME ||
+		    key->kind == CONFIG_PATH)
+			assert_true(key->max < key->size);
+	}
+}
+
+struct row {
+	const char *path;
+	const char *text;
+	const char *written; // NULL = refused
+};
+
+static void test_texts(void **state)
+{
+	static const struct row rows[] = {
+		{"tunnel.address", "10.8.0.1", "10.8.0.1"},
+		{"tunnel.address", "010.8.0.1", NULL},
+		{"tunnel.address", "10.8.0", NULL},
+		{"tunnel.address", "10.8.0.1.", NULL},
+		{"tunnel.address", "10.8.0.1 ", NULL},
+		{"tunnel.address", "10.8.0.256", NULL},
+		{"tunnel.address", "0.0.0.0", NULL},
+		{"tunnel.address", "127.0.0.1", NULL},
+		{"tunnel.address", "239.1.1.1", NULL},
+		{"tunnel.address", "255.255.255.255", NULL},
+		{"tunnel.address", "none", NULL},
+		{"ports[].gateway", "none", "none"},
+		{"ports[].gateway", "192.0.2.1", "192.0.2.1"},
+		{"ports[].address", "192.0.2.2/24", "192.0.2.2/24"},
+		{"ports[].address", "192.0.2.2/32", "192.0.2.2/32"},
+		{"ports[].address", "192.0.2.2/33", NULL},
+		{"ports[].address", "192.0.2.2", NULL},
+		{"ports[].address", "192.0.2.2/", NULL},
+		{"ports[].address", "192.0.2.2/024", NULL},
+		{"ports[].address", "192.0.2.2/-1", NULL},
+		{"tunnel.network", "0.0.0.0/0", "0.0.0.0/0"},
+		{"tunnel.network", "10.0.0.0/8", "10.0.0.0/8"},
+		{"tunnel.network", "10.1.0.0/8", NULL},
+		{"node.endpoint", "vpn.example.com:443", "vpn.example.com:443"},
+		{"node.endpoint", "192.0.2.1:65535", "192.0.2.1:65535"},
+		{"node.endpoint", "a-b.c", "a-b.c:0"},
+		{"node.endpoint", "192.0.2.1:", NULL},
+		{"node.endpoint", "192.0.2.1:65536", NULL},
+		{"node.endpoint", ":51820", NULL},
+		{"node.endpoint", "-a.example", NULL},
+		{"node.endpoint", "a-.example", NULL},
+		{"node.endpoint", "a..example", NULL},
+		{"node.endpoint", "a.example.", NULL},
+		{"node.endpoint", "1.2.3.400", NULL},
+		{"node.endpoint", "example.123", NULL},
+		{"node.endpoint", "ex ample.com", NULL},
+		{"api.socket_mode", "0660", "0660"},
+		{"api.socket_mode", "600", "0600"},
+		{"api.socket_mode", "0680", NULL},
+		{"api.socket_mode", "0661", NULL},
+		{"api.socket_mode", "1660", NULL},
+		{"api.socket_mode", "0", NULL},
+		{"ports[].name", "wan_0-b", "wan_0-b"},
+		{"ports[].name", "Wan", NULL},
+		{"ports[].name", "wan 0", NULL},
+		{"ports[].name", "a123456789b123456789c123456789d12", NULL},
+		{"node.name", "Zürich \xe2\x9c\x93", "Zürich \xe2\x9c\x93"},
+		{"node.name", "bell\a", NULL},
+		{"node.name", "c1 \xc2\x85", NULL},
+		{"node.state_dir", "/var/lib", "/var/lib"},
+		{"node.state_dir", "./here", NULL},
+		{"worker.idle", "sleep", "sleep"},
+		{"worker.idle", "sle", NULL},
+		{"worker.idle", "", NULL},
+		{"worker.count", "+1", NULL},
+		{"worker.count", "1e1", NULL},
+		{"worker.count", "0x1", NULL},
+		{"worker.count", "1_0", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < TEST_N_ROWS(rows); i++) {
+		const struct config_key *key = lookup(rows[i].path);
+		char field[512], before[512], written[CONFIG_FORMAT_CAP];
+		const char *wrong;
+
+		memset(field, 0xa5, sizeof(field));
+		memcpy(before, field, sizeof(field));
+		wrong = config_value_parse(key, rows[i].text, true, field);
+		if (rows[i].written == NULL) {
+			if (wrong == NULL)
+				fail_msg("%s took '%s'", rows[i].path, rows[i].text);
+			assert_memory_equal(field, before, sizeof(field));
+			continue;
+		}
+		if (wrong != NULL)
+			fail_msg("%s: '%s' %s", rows[i].path, rows[i].text, wrong);
+		config_format_value(key, field, written, sizeof(written));
+		assert_string_equal(written, rows[i].written);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ends_of_ranges),
+		cmocka_unit_test(test_field_sizes),
+		cmocka_unit_test(test_texts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
