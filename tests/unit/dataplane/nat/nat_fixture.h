@@ -140,62 +140,72 @@ static inline struct packet_spec fix_answer(const uint8_t *packet, uint8_t flags
 	return spec;
 }
 
-// Whether all that the tables say about each other is true. Slow.
+// Whether a mapping, its filter entries, its port and both ways to find it agree.
+static inline bool fix_check_mapping(const struct nat *nat, uint32_t idx)
+{
+	const struct nat_map *map = &nat->map;
+	const struct nat_mapping *m = &map->mappings[idx];
+	const struct nat_port *ports = &map->ports[m->ext_idx * NAT_N_PROTO + m->proto];
+	struct nat_tuple tuple = {m->session_slot, m->int_addr_be32, m->int_port_be16, m->proto};
+	uint32_t n_established = 0, n_filters = 0;
+	for (uint32_t f = m->filter_head; f != NAT_IDX_NONE;) {
+		const struct nat_filter_entry *e = &nat->filter.entries[f];
+		n_filters++;
+		n_established += nat_tcp_check_established((enum nat_tcp_state)e->tcp_state);
+		if (e->mapping_idx != idx ||
+		    nat_filter_lookup(&nat->filter, idx, e->remote_be32) != f)
+			return false;
+		f = e->mapping_next;
+	}
+	return m->hash == nat_map_hash(map, &tuple) &&
+		nat_map_lookup(map, &tuple, m->hash) == idx &&
+		nat_map_lookup_inbound(map, m->ext_idx, m->proto, m->ext_port_be16) == idx &&
+		!nat_port_check_free(ports, ntohs(m->ext_port_be16)) &&
+		m->ext_addr_be32 == map->external_be32[m->ext_idx] && m->n_filters == n_filters &&
+		m->n_established == n_established;
+}
+
+// Whether a session's lists are as long as it says, within its limits, and on its one address.
+static inline bool fix_check_session(const struct nat *nat, uint32_t slot)
+{
+	const struct nat_map *map = &nat->map;
+	const struct nat_session *s = &map->sessions[slot];
+	uint32_t n_mappings = 0, n_filters = 0;
+	for (uint32_t i = s->mapping_head; i != NAT_IDX_NONE; i = map->mappings[i].session_next) {
+		if (map->mappings[i].session_slot != slot || map->mappings[i].ext_idx != s->ext_idx)
+			return false;
+		n_mappings++;
+	}
+	for (uint32_t f = s->filter_newest; f != NAT_IDX_NONE; f = nat->filter.entries[f].older)
+		n_filters++;
+	return n_mappings == s->n_mappings && n_filters == s->n_filters &&
+		n_mappings <= map->session_mapping_limit &&
+		n_filters <= nat->filter.session_filter_limit;
+}
+
+// Whether all that the tables say about each other is true, and every port is either free, or mapped,
+// or waiting. Slow.
 static inline bool fix_check_consistent(const struct nat *nat)
 {
 	const struct nat_map *map = &nat->map;
-	uint32_t n_used = 0, n_filters = 0, n_inbound = 0;
+	uint32_t n_used = 0, n_filters = 0, n_inbound = 0, n_free = 0;
 	for (uint32_t i = 0; i < map->n_mappings_cap; i++) {
-		const struct nat_mapping *m = &map->mappings[i];
-		if (!m->is_used)
+		if (!map->mappings[i].is_used)
 			continue;
+		if (!fix_check_mapping(nat, i))
+			return false;
 		n_used++;
-		uint16_t port = ntohs(m->ext_port_be16);
-		struct nat_tuple tuple = {
-			m->session_slot, m->int_addr_be32, m->int_port_be16, m->proto};
-		uint32_t established = 0, filters = 0;
-		for (uint32_t f = m->filter_head; f != NAT_IDX_NONE;
-		     f = nat->filter.entries[f].mapping_next) {
-			const struct nat_filter_entry *e = &nat->filter.entries[f];
-			filters++;
-			established += nat_tcp_check_established((enum nat_tcp_state)e->tcp_state);
-			if (e->mapping_idx != i ||
-			    nat_filter_lookup(&nat->filter, i, e->remote_be32) != f)
-				return false;
-		}
-		if (nat_map_lookup(map, &tuple, m->hash) != i ||
-		    m->hash != nat_map_hash(map, &tuple) ||
-		    nat_map_lookup_inbound(map, m->ext_idx, m->proto, m->ext_port_be16) != i ||
-		    nat_port_check_free(&map->ports[m->ext_idx * NAT_N_PROTO + m->proto], port) ||
-		    m->ext_addr_be32 != map->external_be32[m->ext_idx] || m->n_filters != filters ||
-		    m->n_established != established)
-			return false;
-		n_filters += filters;
+		n_filters += map->mappings[i].n_filters;
 	}
-	for (uint32_t s = 0; s < map->n_sessions; s++) {
-		uint32_t mappings = 0, filters = 0;
-		for (uint32_t i = map->sessions[s].mapping_head; i != NAT_IDX_NONE;
-		     i = map->mappings[i].session_next) {
-			if (map->mappings[i].session_slot != s ||
-			    map->mappings[i].ext_idx != map->sessions[s].ext_idx)
-				return false;
-			mappings++;
-		}
-		for (uint32_t f = map->sessions[s].filter_newest; f != NAT_IDX_NONE;
-		     f = nat->filter.entries[f].older)
-			filters++;
-		if (mappings != map->sessions[s].n_mappings ||
-		    filters != map->sessions[s].n_filters ||
-		    mappings > map->session_mapping_limit ||
-		    filters > nat->filter.session_filter_limit)
+	for (uint32_t slot = 0; slot < map->n_sessions; slot++) {
+		if (!fix_check_session(nat, slot))
 			return false;
 	}
-	// Every port is free, mapped, or waiting; no port is two of these.
-	uint32_t n_free = 0;
+	uint32_t n_sets = map->n_external * NAT_N_PROTO;
 	uint32_t n_ports = (uint32_t)map->port_hi - map->port_lo + 1;
-	for (uint32_t set = 0; set < map->n_external * NAT_N_PROTO; set++)
+	for (uint32_t set = 0; set < n_sets; set++)
 		n_free += map->ports[set].n_free;
-	for (size_t i = 0; i < (size_t)n_ports * map->n_external * NAT_N_PROTO; i++)
+	for (size_t i = 0; i < (size_t)n_ports * n_sets; i++)
 		n_inbound += map->inbound[i] != NAT_IDX_NONE;
 	uint32_t n_waiting = map->quarantine.tail - map->quarantine.head;
 	return n_used == map->n_mappings && n_inbound == n_used &&

@@ -362,7 +362,10 @@ static void test_icmp_error_inbound_refused(void **state)
 	len = packet_build_error(error, 3, FIX_OTHER, ext, sent, 28); // RFC 5508 REQ-3
 	error[22] ^= 1;
 	assert_int_equal(fix_in_raw(nat, error, len, &slot, FIX_START), NAT_L4_CHECKSUM);
-	assert_int_equal(nat->counters.icmp_unmatched, 3);
+	// To another address of ours than the one that sent.
+	len = packet_build_error(error, 3, FIX_OTHER, FIX_EXT0 + FIX_EXT1 - ext, sent, 28);
+	assert_int_equal(fix_in_raw(nat, error, len, &slot, FIX_START), NAT_ICMP_UNMATCHED);
+	assert_int_equal(nat->counters.icmp_unmatched, 4);
 	assert_true(fix_check_consistent(nat));
 	fix_destroy(nat);
 }
@@ -396,6 +399,8 @@ static void test_icmp_error_outbound(void **state)
 	assert_int_equal(fix_out_raw(nat, 3, error, len, &l34, FIX_START), NAT_ICMP_UNMATCHED);
 	len = packet_build_error(error, 3, fix_inner(3), FIX_REMOTE, packet, 33);
 	assert_int_equal(fix_out_raw(nat, 4, error, len, &l34, FIX_START), NAT_ICMP_UNMATCHED);
+	len = packet_build_error(error, 3, fix_inner(4), FIX_REMOTE, packet, 33);
+	assert_int_equal(fix_out_raw(nat, 3, error, len, &l34, FIX_START), NAT_ICMP_UNMATCHED);
 	ref_put16(packet + 22, 4444);
 	len = packet_build_error(error, 3, fix_inner(3), FIX_REMOTE, packet, 33);
 	assert_int_equal(fix_out_raw(nat, 3, error, len, &l34, FIX_START), NAT_ICMP_UNMATCHED);

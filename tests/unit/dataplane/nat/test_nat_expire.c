@@ -173,6 +173,22 @@ static void test_filter_entry_alone(void **state)
 	fix_destroy(nat);
 }
 
+// A connection that ended by age and was not swept yet starts anew: its old state gives no long timeout.
+static void test_aged_connection_starts_anew(void **state)
+{
+	(void)state;
+	uint8_t packet[256];
+	uint32_t slot;
+	struct nat *nat = create(false);
+	play(nat, REF_TCP, "sSa", FIX_START);
+	uint64_t again_ns = FIX_START + NAT_TCP_ESTABLISHED_TIMEOUT_NS;
+	struct packet_spec answer = play(nat, REF_TCP, "s", again_ns);
+	uint64_t edge_ns = again_ns + NAT_TCP_TRANSITORY_TIMEOUT_NS;
+	assert_int_equal(fix_in(nat, &answer, packet, &slot, edge_ns - 1), NAT_OK);
+	assert_int_equal(fix_in(nat, &answer, packet, &slot, edge_ns), NAT_NO_MAPPING);
+	fix_destroy(nat);
+}
+
 // Bounded work: n at a time, and everything in the end.
 static void test_sweep_is_bounded(void **state)
 {
@@ -214,6 +230,7 @@ int main(void)
 		cmocka_unit_test(test_refresh),
 		cmocka_unit_test(test_reset_of_an_idle_connection),
 		cmocka_unit_test(test_filter_entry_alone),
+		cmocka_unit_test(test_aged_connection_starts_anew),
 		cmocka_unit_test(test_sweep_is_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
