@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One curl easy handle, used again for each exchange so that connections stay open.
+
+#include "http_client.h"
+
+#include <curl/curl.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct http_client {
+	CURL *curl;
+	struct curl_slist *headers;
+	struct http_client_conf conf;
+	char error[CURL_ERROR_SIZE];
+	atomic_bool is_interrupted; // written by any thread
+	struct http_client_response response; // of the running exchange
+	bool is_too_large;
+};
+
+static pthread_once_t http_client_once = PTHREAD_ONCE_INIT;
+
+static void http_client_global_init(void)
+{
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static size_t http_client_write(char *data, size_t size, size_t n, void *ctx)
+{
+	struct http_client *client = ctx;
+	struct http_client_response *response = &client->response;
+	size_t len = size * n;
+	char *grown;
+
+	if (len > client->conf.response_max_bytes - response->len) {
+		client->is_too_large = true;
+		return 0;
+	}
+	grown = realloc(response->body, response->len + len + 1);
+	if (grown == NULL)
+		return 0;
+	memcpy(grown + response->len, data, len);
+	response->body = grown;
+	response->len += len;
+	response->body[response->len] = '\0';
+	return len;
+}
+
+static int http_client_progress(
+	void *ctx, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up
+)
+{
+	struct http_client *client = ctx;
+
+	(void)down;
+	(void)up_total;
+	(void)up;
+	// A length that the server announces is refused before it is sent.
+	if (down_total > (curl_off_t)client->conf.response_max_bytes) {
+		client->is_too_large = true;
+		return 1;
+	}
+	return atomic_load_explicit(&client->is_interrupted, memory_order_relaxed);
+}
+
+static void http_client_set_options(struct http_client *client)
+{
+	CURL *curl = client->curl;
+
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)client->conf.connect_timeout_ms);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)client->conf.timeout_ms);
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->error);
+	curl_easy_setopt(curl, CURLOPT_USERAGENT, "tollwire/" TOLLWIRE_VERSION);
+	curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, NULL);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, client->headers);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, http_client_write);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, client);
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, http_client_progress);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, client);
+}
+
+int http_client_create(struct http_client **ret, const struct http_client_conf *conf)
+{
+	struct http_client *client = calloc(1, sizeof(*client));
+
+	if (client == NULL)
+		return -ENOMEM;
+	pthread_once(&http_client_once, http_client_global_init);
+	client->conf = *conf;
+	client->curl = curl_easy_init();
+	client->headers = curl_slist_append(NULL, "Content-Type: application/json");
+	if (client->curl == NULL || client->headers == NULL) {
+		http_client_destroy(client);
+		return -ENOMEM;
+	}
+	http_client_set_options(client);
+	*ret = client;
+	return 0;
+}
+
+void http_client_destroy(struct http_client *client)
+{
+	if (client == NULL)
+		return;
+	curl_easy_cleanup(client->curl);
+	curl_slist_free_all(client->headers);
+	free(client);
+}
+
+void http_client_describe(const char *url, char *dst, size_t cap)
+{
+	const char *scheme_end = strstr(url, "://");
+	const char *host = scheme_end == NULL ? url : scheme_end + 3;
+	size_t host_len = strcspn(host, "/?#");
+	const char *at = memrchr(host, '@', host_len);
+
+	if (at != NULL) {
+		host_len -= (size_t)(at + 1 - host);
+		host = at + 1;
+	}
+	snprintf(
+		dst,
+		cap,
+		"%.*s%.*s",
+		scheme_end == NULL ? 0 : (int)(scheme_end + 3 - url),
+		url,
+		(int)host_len,
+		host
+	);
+}
+
+static int http_client_errno(const struct http_client *client, CURLcode code)
+{
+	if (client->is_too_large)
+		return -EMSGSIZE;
+	// The codes are curl's, so the rest of its long list is one case here.
+	switch ((int)code) {
+	case CURLE_OPERATION_TIMEDOUT:
+		return -ETIMEDOUT;
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return -ECONNREFUSED;
+	case CURLE_ABORTED_BY_CALLBACK:
+		return -EINTR;
+	case CURLE_URL_MALFORMAT:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		return -EINVAL;
+	case CURLE_OUT_OF_MEMORY:
+		return -ENOMEM;
+	default:
+		return -EPROTO;
+	}
+}
+
+int http_client_post_json(
+	struct http_client *client,
+	const char *url,
+	const char *body,
+	size_t len,
+	struct http_client_response *ret,
+	char why[HTTP_CLIENT_WHY_SIZE]
+)
+{
+	CURLcode code;
+	int r;
+
+	client->response = (struct http_client_response){0};
+	client->is_too_large = false;
+	client->error[0] = '\0';
+	if (atomic_load_explicit(&client->is_interrupted, memory_order_relaxed)) {
+		snprintf(why, HTTP_CLIENT_WHY_SIZE, "shutting down");
+		return -EINTR;
+	}
+	curl_easy_setopt(client->curl, CURLOPT_URL, url);
+	curl_easy_setopt(client->curl, CURLOPT_POSTFIELDS, body);
+	curl_easy_setopt(client->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+	code = curl_easy_perform(client->curl);
+	if (code != CURLE_OK) {
+		r = http_client_errno(client, code);
+		if (r == -EMSGSIZE)
+			snprintf(
+				why,
+				HTTP_CLIENT_WHY_SIZE,
+				"the answer is larger than %zu bytes",
+				client->conf.response_max_bytes
+			);
+		else
+			snprintf(
+				why,
+				HTTP_CLIENT_WHY_SIZE,
+				"%s",
+				client->error[0] != '\0' ? client->error : curl_easy_strerror(code)
+			);
+		http_client_response_fini(&client->response);
+		return r;
+	}
+	curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &client->response.status);
+	if (client->response.body == NULL)
+		client->response.body = calloc(1, 1);
+	if (client->response.body == NULL)
+		return -ENOMEM;
+	*ret = client->response;
+	client->response = (struct http_client_response){0};
+	return 0;
+}
+
+void http_client_response_fini(struct http_client_response *response)
+{
+	free(response->body);
+	*response = (struct http_client_response){0};
+}
+
+void http_client_interrupt(struct http_client *client)
+{
+	atomic_store_explicit(&client->is_interrupted, true, memory_order_relaxed);
+}

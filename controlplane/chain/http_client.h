@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The one door to libcurl: a POST of JSON with an answer in memory, bounded in time and size. HTTP
+// and HTTPS only, certificates are checked, redirects are not followed (an endpoint that sends us
+// elsewhere is another endpoint). Blocking; a client belongs to one thread and keeps its
+// connections. Only http_client_interrupt may come from another thread.
+
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HTTP_CLIENT_WHY_SIZE 320
+
+struct http_client;
+
+struct http_client_conf {
+	uint32_t connect_timeout_ms;
+	uint32_t timeout_ms; // of the whole exchange
+	size_t response_max_bytes;
+};
+
+struct http_client_response {
+	long status; // HTTP status
+	char *body; // zero-terminated; free with http_client_response_fini
+	size_t len;
+};
+
+/* Returns: 0; -ENOMEM. */
+int http_client_create(struct http_client **ret, const struct http_client_conf *conf);
+void http_client_destroy(struct http_client *client);
+
+/* Any HTTP status is an answer. why gets a sentence on failure, without the URL's user, password or
+ * query, where endpoints keep their access keys.
+ * Returns: 0; -ETIMEDOUT; -ECONNREFUSED (could not connect or resolve); -EMSGSIZE (answer above the
+ * limit); -EINTR (interrupted); -EINVAL (URL is not http or https); -EPROTO (TLS or HTTP); -ENOMEM. */
+int http_client_post_json(
+	struct http_client *client,
+	const char *url,
+	const char *body,
+	size_t len,
+	struct http_client_response *ret,
+	char why[HTTP_CLIENT_WHY_SIZE]
+) __attribute__((warn_unused_result));
+void http_client_response_fini(struct http_client_response *response);
+
+/* Ends a running exchange soon and every later one at once: for shutting down. Any thread. */
+void http_client_interrupt(struct http_client *client);
+
+/* "https://host:port" of a URL: what may be logged. */
+void http_client_describe(const char *url, char *dst, size_t cap);
