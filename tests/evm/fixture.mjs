@@ -200,7 +200,7 @@ export function useFixture({ before, beforeEach, after }, prepare = async () => 
 	const context = {};
 	let snapshot;
 	before(async () => {
-		context.chain = await startChain();
+		context.chain = await startChain(...(options.anvil ?? []));
 		context.f = await Fixture.create(context.chain, options);
 		Object.assign(context, await prepare(context));
 		snapshot = await context.chain.snapshot();

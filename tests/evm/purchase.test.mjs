@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { ethers } from "ethers";
-import { Chain, mocks } from "./chain.mjs";
+import { Chain, artifact, mocks } from "./chain.mjs";
 import { DAY, Fixture, GB, HOUR, Mode, NATIVE, NO_PERMIT, PRICE, ROOT, Status, useFixture } from "./fixture.mjs";
 
 const hooks = { before, beforeEach, after };
@@ -438,7 +438,6 @@ describe("owner's settings", () => {
 
 	it("deployment refuses a cap above the whole, no registry, no treasury, no owner", async () => {
 		const { f, chain } = c;
-		const { artifact } = await import("./chain.mjs");
 		const deploy = (...args) => chain.deploy(artifact("EscrowPayment"), args);
 		const fails = (args, reason) => assert.rejects(deploy(...args), (e) => (assert.equal(e.reason, reason), true));
 		await fails([f.registry.target, f.owner, f.treasury, 10001], "BadFee");
