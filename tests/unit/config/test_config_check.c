@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What keys demand of each other.
+#include "config/config_check.h"
+#include "tests/unit/config/config_rows.h"
+
+#define NETWORK "; allowed: an IPv4 network, such as 10.8.0.0/16"
+
+static void test_ports(void **state)
+{
+	static const struct config_row rows[] = {
+		{"",
+		 {"f:1: key 'ports': missing, and it has no default; allowed: a list of 1 or 2 "
+		  "ports"}},
+		{"ports: []\n",
+		 {"f:2: key 'ports': missing, and it has no default; allowed: a list of 1 or 2 "
+		  "ports"}},
+		{"ports: {name: x}\n",
+		 {"f:2: key 'ports': value '{...}' is not a list; allowed: a list of 1 or 2 ports",
+		  "f:2: key 'ports': missing, and it has no default; allowed: a list of 1 or 2 "
+		  "ports"}},
+		{"ports:\n- name: wan\n  devargs: d\n- 7\n",
+		 {"f:3: key 'ports[0].role': missing, and it has no default; allowed: tunnel, "
+		  "internet or both",
+		  "f:3: key 'ports[0].address': missing, and it has no default; allowed: an IPv4 "
+		  "address and its prefix length, such as 192.0.2.2/24",
+		  "f:5: key 'ports[1]': value '7' is not a mapping; allowed: name, devargs, role, "
+		  "address, ..."}},
+		{"ports: [{" CONFIG_ROWS_PORT_FIELDS ", address: 192.0.2.2/24}]\n",
+		 {"f:2: key 'ports[0].gateway': value 'none' is none, but the port leads to the "
+		  "internet; allowed: 192.0.2.1 to 192.0.2.254"}},
+		{"ports: [{" CONFIG_ROWS_PORT_FIELDS
+		 ", address: 192.0.2.2/24, gateway: 192.0.3.1}]\n",
+		 {"f:2: key 'ports[0].gateway': value '192.0.3.1' is not on the port's subnet; "
+		  "allowed: 192.0.2.1 to 192.0.2.254"}},
+		{"ports: [{" CONFIG_ROWS_PORT_FIELDS
+		 ", address: 192.0.2.2/24, gateway: 192.0.2.255}]\n",
+		 {"f:2: key 'ports[0].gateway': value '192.0.2.255' is not on the port's subnet; "
+		  "allowed: 192.0.2.1 to 192.0.2.254"}},
+		{"ports: [{" CONFIG_ROWS_PORT_FIELDS
+		 ", address: 192.0.2.2/24, gateway: 192.0.2.2}]\n",
+		 {"f:2: key 'ports[0].gateway': value '192.0.2.2' is the port's own address; "
+		  "allowed: "
+		  "any other"}},
+		{"ports: [{" CONFIG_ROWS_PORT_FIELDS
+		 ", address: 192.0.2.0/24, gateway: 192.0.2.1}]\n",
+		 {"f:2: key 'ports[0].address': value '192.0.2.0' is the network or broadcast "
+		  "address "
+		  "of its subnet; allowed: 192.0.2.1 to 192.0.2.254"}},
+		{"ports:\n- {name: a, devargs: d, role: tunnel, address: 192.0.2.2/24}\n"
+		 "- {name: b, devargs: e, role: tunnel, address: 198.51.100.2/24}\n",
+		 {"f:2: key 'ports': value 'two ports' does not have one port for each side; "
+		  "allowed: "
+		  "one port with role both, or one with role tunnel and one with role internet"}},
+		{"ports:\n- {name: a, devargs: d, role: tunnel, address: 192.0.2.2/24}\n"
+		 "- {name: a, devargs: d, role: internet, address: 192.0.2.2/24, gateway: "
+		 "192.0.2.1}\n",
+		 {"f:4: key 'ports[1].name': value 'a' is the other port's name; allowed: any "
+		  "other",
+		  "f:4: key 'ports[1].devargs': value 'd' is the other port's device; allowed: any "
+		  "other",
+		  "f:4: key 'ports[1].address': value '192.0.2.2' is the other port's address; "
+		  "allowed: any other"}},
+		{"ports: [{" CONFIG_ROWS_PORT_FIELDS
+		 ", address: 192.0.2.2/24, gateway: 192.0.2.1}, 1, 2]\n",
+		 {"f:2: key 'ports[1]': value '1' is not a mapping; allowed: name, devargs, role, "
+		  "address, ...",
+		  "f:2: key 'ports[2]': value '2' is one port too many; allowed: 1 or 2 ports"}},
+	};
+
+	(void)state;
+	config_rows_run(CONFIG_ROWS_NODE, rows, TEST_N_ROWS(rows));
+}
+
+static void test_cross_checks(void **state)
+{
+	static const struct config_row rows[] = {
+		{"worker: {count: 2, cores: [1]}\n",
+		 {"f:3: key 'worker.cores': value '1' (its number of cores) is not one core a "
+		  "worker; "
+		  "allowed: as many as worker.count, 2"}},
+		{"worker:\n  count: 3\n  cores: [1, 0, 1]\n",
+		 {"f:5: key 'worker.cores[1]': value '0' is worker.main_core, which the slow path "
+		  "needs for itself; allowed: any core but 0",
+		  "f:5: key 'worker.cores[2]': value '1' stands in the list twice; allowed: once "
+		  "1"}},
+		{"memory: {mbufs: 1024}\n",
+		 {"f:3: key 'memory.mbufs': value '1024' does not fill the descriptors of all "
+		  "queues; "
+		  "allowed: at least 2112"}},
+		{"memory: {size_mb: 64, mbufs: 65536}\n",
+		 {"f:3: key 'memory.size_mb': value '64' does not hold memory.mbufs of "
+		  "memory.mbuf_bytes; allowed: more than 149"}},
+		{"tunnel: {mtu: 1441}\n",
+		 {"f:3: key 'tunnel.mtu': value '1441' leaves no room for the 60 bytes of "
+		  "WireGuard "
+		  "in the tunnel port's mtu; allowed: at most 1440"}},
+		{"tunnel: {network: 10.9.0.0/16}\n",
+		 {"f:3: key 'tunnel.address': value '10.8.0.1' is no host's address in "
+		  "tunnel.network; allowed: 10.9.0.1 to 10.9.255.254"}},
+		{"tunnel: {address: 10.8.255.255}\n",
+		 {"f:3: key 'tunnel.address': value '10.8.255.255' is no host's address in "
+		  "tunnel.network; allowed: 10.8.0.1 to 10.8.255.254"}},
+		{"tunnel: {network: 10.8.0.0/31}\n",
+		 {"f:3: key 'tunnel.network': value '10.8.0.0/31' has a prefix length of no use; "
+		  "allowed: /8 to /30"}},
+		{"tunnel: {network: 10.8.0.0/29}\nsessions: {max: 6}\n",
+		 {"f:4: key 'sessions.max': value '6' is more than tunnel.network 10.8.0.0/29 has "
+		  "addresses; allowed: at most 5"}},
+		{"tunnel: {network: 192.0.0.0/16, address: 192.0.0.1}\n",
+		 {"f:3: key 'tunnel.network': value '192.0.0.0/16' overlaps the subnet "
+		  "192.0.2.2/24 "
+		  "of port wan; allowed: a network of its own"}},
+		{"nat: {external_addresses: [192.0.2.3, 192.0.2.3, 192.0.2.1, 192.0.2.255]}\n",
+		 {"f:3: key 'nat.external_addresses[1]': value '192.0.2.3' is in the list twice; "
+		  "allowed: any other",
+		  "f:3: key 'nat.external_addresses[2]': value '192.0.2.1' is the internet port's "
+		  "gateway; allowed: any other",
+		  "f:3: key 'nat.external_addresses[3]': value '192.0.2.255' is the network or "
+		  "broadcast address of the internet port; allowed: 192.0.2.1 to 192.0.2.254"}},
+		{"nat: {external_addresses: [10.8.0.9]}\n",
+		 {"f:3: key 'nat.external_addresses[0]': value '10.8.0.9' is inside "
+		  "tunnel.network; "
+		  "allowed: any other"}},
+		{"nat: {port_min: 2000, port_max: 1999}\n",
+		 {"f:3: key 'nat.port_max': value '1999' is below nat.port_min; allowed: at least "
+		  "2000"}},
+		{"nat: {port_min: 2000, port_max: 2099, ports_per_session: 101}\n",
+		 {"f:3: key 'nat.ports_per_session': value '101' is more than one worker's share "
+		  "of "
+		  "nat.port_min to nat.port_max; allowed: at most 100"}},
+		{"sessions: {max: 300}\n",
+		 {"f:3: warning: key 'sessions.max': value '300' times nat.ports_per_session 256 "
+		  "is "
+		  "76800 external ports, and the pool has 64512: sessions beyond 252 may find no "
+		  "port; add nat.external_addresses"}},
+		{"tunnel: {dns: [10.8.0.1]}\n",
+		 {"f:3: warning: key 'tunnel.dns[0]': value '10.8.0.1' is a name server that "
+		  "buyers "
+		  "may not reach: add it to firewall.allow"}},
+		{"tunnel: {dns: [10.8.0.1]}\nfirewall: {allow: [10.8.0.1/32]}\n", {NULL}},
+		{"firewall:\n  deny:\n  - 10.0.0.0/8\n  - 10.0.0.0/8\n",
+		 {"f:6: key 'firewall.deny[1]': value '10.0.0.0/8' is in the list twice; allowed: "
+		  "any "
+		  "other"}},
+		{"usage: {poll_interval_ms: 2001, checkpoint_interval_sec: 2}\n",
+		 {"f:3: key 'usage.poll_interval_ms': value '2001' is longer than "
+		  "usage.checkpoint_interval_sec; allowed: at most 2000"}},
+		{"arp: {retry_ms: 1000, timeout_sec: 1}\n",
+		 {"f:3: key 'arp.retry_ms': value '1000' is not shorter than arp.timeout_sec; "
+		  "allowed: below 1000"}},
+	};
+
+	(void)state;
+	config_rows_run(CONFIG_ROWS_GOOD, rows, TEST_N_ROWS(rows));
+}
+
+// A wrong value is reported once; checks that would build on it stay silent.
+static void test_no_consequential_errors(void **state)
+{
+	static const struct config_row rows[] = {
+		{"tunnel: {network: 300.0.0.0/8, address: 9.9.9.9}\n",
+		 {"f:3: key 'tunnel.network': value '300.0.0.0/8' is not an IPv4 address with a "
+		  "prefix length" NETWORK}},
+		{"worker: {count: 900, cores: [1, 2]}\n",
+		 {"f:3: key 'worker.count': value '900' is out of range; allowed: 1 to 128 "
+		  "workers"}},
+		// Two mistakes that have nothing to do with each other: both.
+		{"worker: {count: 900}\ntunnel: {address: 9.9.9.9}\n",
+		 {"f:3: key 'worker.count': value '900' is out of range; allowed: 1 to 128 workers",
+		  "f:4: key 'tunnel.address': value '9.9.9.9' is no host's address in "
+		  "tunnel.network; allowed: 10.8.0.1 to 10.8.255.254"}},
+	};
+
+	(void)state;
+	config_rows_run(CONFIG_ROWS_GOOD, rows, TEST_N_ROWS(rows));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_cross_checks),
+		cmocka_unit_test(test_no_consequential_errors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
