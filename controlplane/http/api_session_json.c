@@ -54,10 +54,15 @@ static void put_identity(struct json_writer *writer, const struct session *sessi
 	json_put_string(writer, "public_key", session->has_public_key ? public_key : NULL);
 	json_put_bool(writer, "has_private_key", session->is_private_key_kept);
 	json_put_bool(writer, "has_psk", session->has_psk);
-	if (session->has_slot)
+	if (session->has_slot) {
 		put_endpoint(writer, "inner_address", &session->inner);
-	else
+		json_put_count(writer, "slot", session->slot);
+		json_put_count(writer, "generation", session->generation);
+	} else {
 		json_put_null(writer, "inner_address");
+		json_put_null(writer, "slot");
+		json_put_null(writer, "generation");
+	}
 	json_begin_array(writer, "reviews");
 	for (unsigned i = 0; i < SESSION_N_REVIEW; i++) {
 		if (session->reviews >> i & 1)
