@@ -29,6 +29,8 @@
 #define ADDR(a, b, c, d) htonl((a) << 24 | (b) << 16 | (c) << 8 | (d))
 #define OUTER_BYTES (20 + 8)
 
+const char *worker_rig_pool_ops;
+
 static const uint8_t far_mac[6] = {2, 0, 0, 0, 0, 9};
 
 static void must(bool is_right, const char *what)
@@ -64,7 +66,15 @@ static void configure(struct config *config, unsigned n_clients)
 	*config = (struct config){
 		.n_ports = 2,
 		.worker = {.count = 1, .n_cores = 1, .burst = 32},
-		.wireguard = {.listen_port = LISTEN_PORT},
+		.ports = {{.name = "tunnel"}, {.name = "internet"}},
+		.wireguard =
+			{
+				.listen_port = LISTEN_PORT,
+				.under_load_handshakes = 64,
+				.handshakes_per_source = 10000,
+				.handshake_burst = 1000,
+			},
+		.arp = {.timeout_sec = 86400, .retry_ms = 1000, .hold_packets = 16},
 		.tunnel =
 			{
 				.network = {.addr = 10u << 24 | 8u << 16, .prefix_len = 16},
@@ -87,7 +97,7 @@ static void configure(struct config *config, unsigned n_clients)
 					 .icmp_sec = 60},
 			},
 		.icmp = {.rate_per_sec = 1000, .burst = 50},
-		.sessions = {.max = n_clients},
+		.sessions = {.max = n_clients != 0 ? n_clients : 16, .idle_event_sec = 3600},
 		.internet_port_idx = 1,
 	};
 }
@@ -118,6 +128,7 @@ static void port_open(struct worker_rig *rig, unsigned i, uint32_t addr_be)
 		.mask_be = ADDR(255u, 255, 255, 0),
 		.is_tunnel = i == WORKER_RIG_TUNNEL,
 		.is_internet = i == WORKER_RIG_INTERNET,
+		.config = &rig->config.ports[i],
 		.neigh = &rig->neighs[i],
 	};
 }
@@ -187,7 +198,7 @@ struct worker_rig *worker_rig_create(
 )
 {
 	struct worker_rig *rig = rte_zmalloc("rig", sizeof(*rig), 64);
-	uint32_t n_indices = 2;
+	uint32_t n_indices = 1024;
 	char err[256];
 
 	must(rig != NULL && n_clients <= WORKER_RIG_MAX_CLIENTS, "memory");
@@ -204,16 +215,25 @@ struct worker_rig *worker_rig_create(
 	dp->n_workers = 1;
 	dp->n_ports = 2;
 	dp->internet_port = WORKER_RIG_INTERNET;
-	dp->pool = rte_pktmbuf_pool_create(
-		"rig_pool", POOL_MBUFS, 0, RTE_ALIGN(sizeof(struct pkt_meta), 64), 2432, 0
+	dp->pool = rte_pktmbuf_pool_create_by_ops(
+		"rig_pool",
+		POOL_MBUFS,
+		0,
+		RTE_ALIGN(sizeof(struct pkt_meta), 64),
+		2432,
+		0,
+		worker_rig_pool_ops
 	);
 	must(dp->pool != NULL, "pool");
-	while (n_indices < 2 * n_clients)
+	uint32_t n_slots = rig->config.sessions.max;
+	while (n_indices < 4 * n_slots)
 		n_indices *= 2;
-	void *indices = rte_zmalloc("index", wg_index_memory_bytes(n_indices), 64);
-	must(indices != NULL && wg_index_init(&dp->index, indices, n_indices) == 0, "index table");
-	dp->sessions = rte_zmalloc("sessions", n_clients * sizeof(*dp->sessions), 64);
-	dp->segment.slots = rte_zmalloc("slots", n_clients * sizeof(*dp->segment.slots), 64);
+	rig->index_memory = rte_zmalloc("index", wg_index_memory_bytes(n_indices), 64);
+	must(rig->index_memory != NULL &&
+		     wg_index_init(&dp->index, rig->index_memory, n_indices) == 0,
+	     "index table");
+	dp->sessions = rte_zmalloc("sessions", n_slots * sizeof(*dp->sessions), 64);
+	dp->segment.slots = rte_zmalloc("slots", n_slots * sizeof(*dp->segment.slots), 64);
 	dp->segment.threads = rte_zmalloc("threads", 2 * sizeof(*dp->segment.threads), 64);
 	must(dp->sessions && dp->segment.slots && dp->segment.threads, "slots");
 	must(mailbox_create(&dp->mailboxes[0], 0, SOCKET_ID_ANY) == 0, "mailbox");
@@ -222,7 +242,7 @@ struct worker_rig *worker_rig_create(
 	port_open(rig, WORKER_RIG_TUNNEL, own[0]);
 	port_open(rig, WORKER_RIG_INTERNET, own[1]);
 	neighbour_add(rig, WORKER_RIG_INTERNET, ADDR(6u, 0, 0, 9));
-	for (unsigned i = 0; i < n_clients && i < 100; i++)
+	for (unsigned i = 0; i < 100; i++)
 		neighbour_add(rig, WORKER_RIG_TUNNEL, ADDR(5u, 0, 0, 100 + i));
 	if (worker_create(&rig->worker, dp, 0, err, sizeof(err)) != 0) {
 		fprintf(stderr, "rig: %s\n", err);
@@ -252,7 +272,7 @@ void worker_rig_destroy(struct worker_rig *rig)
 	mailbox_destroy(&rig->dp.mailboxes[0]);
 	for (unsigned i = 0; i < rig->n_clients; i++)
 		rte_free(rig->clients[i].keypair);
-	rte_free(rig->dp.index.entries);
+	rte_free(rig->index_memory);
 	rte_free(rig->dp.sessions);
 	rte_free(rig->dp.segment.slots);
 	rte_free(rig->dp.segment.threads);

@@ -41,12 +41,16 @@ struct worker_rig {
 	struct rte_ring *to_node[2];
 	struct rte_ring *from_node[2];
 	struct worker *worker;
+	void *index_memory;
 	unsigned n_clients;
 	struct worker_rig_client clients[WORKER_RIG_MAX_CLIENTS];
 };
 
 // Starts EAL without hugepages or devices, once a process. Exits on failure.
 void worker_rig_eal(void);
+
+// Name of the pool operations of the packet buffers; NULL = DPDK's default. Set before create.
+extern const char *worker_rig_pool_ops;
 
 // Builds the rig with n_clients sessions in slots 0 … n-1, gates open, limit_bytes each, keypairs
 // confirmed. adjust may change the configuration before anything is built; NULL = as it is.
