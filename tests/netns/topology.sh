@@ -1,0 +1,504 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The stage of every end-to-end test and of scripts/demo: namespaces, links, the node, the buyer, the
+# captures and the counters. Source it after `set -euo pipefail`; all of it is undone on exit (lib.sh).
+#
+#   buyer                       node                         internet
+#   ┌───────────────────┐      ┌────────────────────┐       ┌───────────────────┐
+#   │ tw<pid>a (TUN) ◄──┼─ B   │ tollwire-dataplane │       │ http, echo, iperf3│
+#   │   wireguard-go    │      │  n0            n1  │       │                   │
+#   │ b0 192.0.2.10/24 ─┼──────┼─ 192.0.2.2   198.51.100.2 ┼─ i0 198.51.100.10 ◄─ A
+#   └───────────────────┘      └────────────────────┘       └───────────────────┘
+#
+#   one-armed: b0 (198.51.100.20), n0 (198.51.100.2) and i0 hang on one bridge in a fourth namespace.
+#
+# A and B are the captures that witness the bill. Outbound bytes are counted at A, after NAT; inbound
+# bytes at B, where they leave the tunnel: every packet that is billed passes one of them, provided that
+# no hop lost any, which topo_losses proves.
+
+# shellcheck shell=bash disable=SC2034,SC2154,SC2120
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
+
+netns_dir=$root/tests/netns
+build_dir=${TOLLWIRE_BUILD:-$root/build/plain}
+
+# What a test may change before topo_up.
+topo_arms=two     # two ports, or one
+topo_driver=af_packet # or af_xdp or tap
+topo_rate=40mbit  # of each shaped link: below what wireguard-go carries beside everything else
+declare -A conf=() # of the YAML, by section.key
+
+node_tunnel_addr=192.0.2.2
+node_internet_addr=198.51.100.2
+node_inner_addr=10.8.0.1
+server=198.51.100.10
+
+# ---- asserting -------------------------------------------------------------------------------
+
+# fail TEXT...: what was wrong, and the logs of the node.
+fail() {
+	say "FAILED: $*"
+	local log
+	for log in "$tmp"/*.log; do
+		[ -s "$log" ] && { echo "--- $log" && tail -n 15 "$log"; } >&2
+	done
+	exit 1
+}
+
+expect_eq() { # WHAT GOT WANTED
+	[ "$2" = "$3" ] || fail "$1 is $2, not $3"
+}
+
+expect_between() { # WHAT GOT MIN MAX
+	[ "$2" -ge "$3" ] && [ "$2" -le "$4" ] || fail "$1 is $2, not from $3 to $4"
+}
+
+expect_over() { # WHAT GOT BOUND
+	[ "$2" -gt "$3" ] || fail "$1 is $2, not more than $3"
+}
+
+expect_text() { # WHAT FILE PATTERN
+	grep -qE -- "$3" "$2" || fail "$1 does not say '$3': $(tail -n 5 "$2")"
+}
+
+wait_or_fail() { # SECONDS WHAT COMMAND...
+	wait_for "$@" || fail "did not come: $2"
+}
+
+# ---- programs --------------------------------------------------------------------------------
+
+# find_program NAME: its path in the build.
+find_program() {
+	local path
+	path=$(find "$build_dir" -type f -perm -u+x -name "$1" -not -path '*.p/*' -print -quit)
+	[ -n "$path" ] || die "$1 is not in $build_dir; run ./scripts/build"
+	echo "$path"
+}
+
+topo_programs() {
+	need_root
+	dataplane=$(find_program tollwire-dataplane)
+	control=$(find_program tollwire-control)
+	twctl=$(find_program twctl)
+	pktgen=$(find_program tollwire-pktgen)
+	dp_command=$(find_program dp_command)
+	local cpus
+	cpus=$(nproc)
+	[ "$cpus" -ge 2 ] || die "this machine has one CPU; a worker and the slow path need one each"
+	worker_cpu=$((cpus - 1))
+	other_cpus=0-$((cpus - 2))
+}
+
+tw() {
+	"$twctl" --config "$tmp/tollwire.yaml" "$@"
+}
+
+# tw_get FILTER ARGUMENT...: a value out of twctl's JSON.
+tw_get() {
+	local filter=$1
+	shift
+	tw "$@" --json | jq -r "$filter"
+}
+
+# The counters as the segment has them, also without a control plane.
+dp() {
+	"$dp_command" "$tmp/run" "$@"
+}
+
+dp_total() { # NAME: 0 when it is not there
+	dp totals | awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }'
+}
+
+# ---- configuration ---------------------------------------------------------------------------
+
+# Packet memory small enough for several nodes beside each other, workers that sleep, quick polls.
+topo_conf_defaults() {
+	local -A defaults=(
+		[node.name]=test
+		[node.endpoint]=$node_tunnel_addr:51820
+		[node.runtime_dir]=$tmp/run
+		[node.state_dir]=$tmp/state
+		[worker.count]=1
+		[worker.cores]="[$worker_cpu]"
+		[worker.main_core]=0
+		[worker.idle]=sleep
+		[memory.hugepages]=false
+		[memory.size_mb]=128
+		[memory.mbufs]=8192
+		[tunnel.network]=10.8.0.0/16
+		[tunnel.address]=$node_inner_addr
+		[firewall.allow]="[198.51.100.0/24]"
+		[sessions.max]=16
+		[usage.poll_interval_ms]=100
+		[usage.checkpoint_bytes]=100000
+		[store.map_size_mb]=64
+	)
+	local key
+	for key in "${!defaults[@]}"; do
+		[ -n "${conf[$key]+set}" ] || conf[$key]=${defaults[$key]}
+	done
+	[ "$topo_arms" = two ] || conf[node.endpoint]=$node_internet_addr:51820
+}
+
+topo_port() { # NAME INDEX INTERFACE ROLE ADDRESS GATEWAY
+	local devargs
+	case "$topo_driver" in
+	af_packet) devargs="net_af_packet$2,iface=$3,blocksz=4096,framesz=2048,framecnt=2048" ;;
+	af_xdp) devargs="net_af_xdp$2,iface=$3" ;;
+	tap) devargs="net_tap$2,iface=$3" ;;
+	*) devargs=$topo_driver$2 ;;
+	esac
+	printf '  - {name: %s, devargs: "%s", role: %s, address: %s, gateway: %s}\n' \
+		"$1" "${topo_devargs[$1]:-$devargs}" "$4" "$5" "$6"
+}
+declare -A topo_devargs=() # of a port by name, where the driver's are not wanted
+
+# topo_write_config [FILE]: the node's YAML from ${conf[...]}.
+topo_write_config() {
+	local key section last='' tunnel_if=n0 internet_if=n1
+	[ "$topo_driver" != tap ] || tunnel_if=b0 internet_if=i0
+	topo_conf_defaults
+	{
+		while read -r key; do
+			section=${key%%.*}
+			[ "$section" = "$last" ] || echo "$section:"
+			last=$section
+			echo "  ${key#*.}: ${conf[$key]}"
+		done < <(printf '%s\n' "${!conf[@]}" | sort)
+		echo "ports:"
+		if [ "$topo_arms" = one ]; then
+			topo_port wan 0 n0 both $node_internet_addr/24 $server
+		else
+			topo_port tunnel 0 "$tunnel_if" tunnel $node_tunnel_addr/24 none
+			topo_port internet 1 "$internet_if" internet $node_internet_addr/24 $server
+		fi
+	} >"${1:-$tmp/tollwire.yaml}"
+}
+
+# ---- links -----------------------------------------------------------------------------------
+
+topo_namespaces() {
+	ns_add buyer buyer
+	ns_add node node
+	ns_add internet net
+	local ns
+	for ns in "$buyer" "$node" "$internet"; do
+		in_ns "$ns" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 \
+			2>/dev/null || true
+	done
+}
+
+# shape NAMESPACE INTERFACE: what leaves here goes no faster, and waits instead of being lost.
+shape() {
+	tc -n "$1" qdisc replace dev "$2" root tbf rate "$topo_rate" burst 16kb limit 4mb
+}
+
+topo_two_armed() {
+	buyer_addr=192.0.2.10
+	node_outer_addr=$node_tunnel_addr
+	[ "$topo_driver" != tap ] || return 0
+	ns_link "$buyer" b0 "$node" n0
+	ns_link "$internet" i0 "$node" n1
+}
+
+# net_tap makes the links itself: the node has one end in its hands, the kernel's is moved to where the
+# other end belongs as soon as it is there. Both ends begin with the same MAC address.
+topo_move_taps() {
+	local ns=$buyer if mac=02:00:00:00:00:10
+	for if in b0 i0; do
+		wait_or_fail 10 "tap $if" ip -n "$node" link show "$if"
+		wait_or_fail 10 "the data plane" dataplane_is_up
+		ip -n "$node" link set "$if" netns "$ns"
+		in_ns "$ns" ethtool -K "$if" tx off rx off gro off gso off tso off >/dev/null 2>&1 || true
+		ip -n "$ns" link set "$if" address "$mac" up
+		ns=$internet mac=02:00:00:00:00:20
+	done
+	topo_addresses
+}
+
+topo_one_armed() {
+	buyer_addr=198.51.100.20
+	node_outer_addr=$node_internet_addr
+	local if
+	ns_add switch switch
+	ip -n "$switch" link add br0 type bridge stp_state 0 mcast_snooping 0
+	in_ns "$switch" sysctl -qw net.ipv6.conf.br0.disable_ipv6=1 2>/dev/null || true
+	ip -n "$switch" link set br0 up
+	ns_link "$buyer" b0 "$switch" s0
+	ns_link "$node" n0 "$switch" s1
+	ns_link "$internet" i0 "$switch" s2
+	for if in s0 s1 s2; do
+		ip -n "$switch" link set "$if" master br0
+	done
+}
+
+# topo_links: namespaces, links, addresses and shapes.
+topo_links() {
+	topo_namespaces
+	"topo_${topo_arms}_armed"
+	[ "$topo_driver" = tap ] || topo_addresses
+}
+
+topo_addresses() {
+	ip -n "$buyer" addr add "$buyer_addr/24" dev b0
+	ip -n "$internet" addr add "$server/24" dev i0
+	shape "$internet" i0
+}
+
+# ---- the node --------------------------------------------------------------------------------
+
+dataplane_is_up() {
+	kill -0 "$dataplane_pid" 2>/dev/null && dp key >/dev/null 2>&1
+}
+
+dataplane_start() {
+	start "$tmp/dataplane.log" ip netns exec "$node" "$dataplane" --config "$tmp/tollwire.yaml"
+	dataplane_pid=$started
+	[ "$topo_driver" != tap ] || topo_move_taps
+	wait_or_fail 10 "the data plane" dataplane_is_up
+}
+
+control_is_up() {
+	[ "$(tw_get .dataplane.is_attached status 2>/dev/null)" = true ]
+}
+
+control_start() {
+	start "$tmp/control.log" taskset -c "$other_cpus" "$control" --config "$tmp/tollwire.yaml"
+	control_pid=$started
+	wait_or_fail 10 "the control plane" control_is_up
+}
+
+# kill9 PID: and it is gone when this returns.
+kill9() {
+	kill -KILL "$1"
+	wait "$1" 2>/dev/null || true
+}
+
+# topo_up: everything but buyers and captures.
+topo_up() {
+	topo_programs
+	make_tmp
+	mkdir -p "$tmp/run" "$tmp/state"
+	topo_links
+	topo_write_config
+	dataplane_start
+	control_start
+}
+
+# ---- sessions --------------------------------------------------------------------------------
+
+# session_add NAME QUOTA [OPTION...]: the buyer's keys are made here, not by the node; the client's
+# configuration is then in $tmp/NAME.conf.
+session_add() {
+	local name=$1 quota=$2 key
+	shift 2
+	key=$(wg genkey)
+	tw session add "$name" --quota "$quota" --duration 1h --public-key "$(wg pubkey <<<"$key")" "$@" \
+		--json >"$tmp/$name.json" || fail "session add: $(cat "$tmp/$name.json")"
+	wait_or_fail 5 "session $name in the data plane" session_is_ready "$name"
+	tw session config "$name" >"$tmp/$name.conf"
+	sed -i "s|^PrivateKey = .*|PrivateKey = $key|" "$tmp/$name.conf"
+	chmod 600 "$tmp/$name.conf"
+}
+
+session_is_ready() {
+	[ "$(session_get "$1" .usage.is_in_dataplane)" = true ]
+}
+
+session_get() { # NAME FILTER
+	tw_get "$2" session show "$1"
+}
+
+session_has() { # NAME FILTER VALUE
+	[ "$(session_get "$1" "$2")" = "$3" ]
+}
+
+# session_bill NAME: `out in` once they stand still.
+session_bill() {
+	local now before=''
+	while now=$(session_get "$1" '"\(.usage.out_bytes) \(.usage.in_bytes)"') && [ "$now" != "$before" ]; do
+		before=$now
+		sleep 0.4 # four polls of the control plane
+	done
+	echo "$now"
+}
+
+# ---- the buyer -------------------------------------------------------------------------------
+
+# wg_up TUN NAMESPACE: a wireguard-go without configuration. Its socket lies in one folder for all
+# namespaces, so the name of the TUN is unique.
+wg_up() {
+	start "$tmp/$1.log" env LOG_LEVEL=error taskset -c "$other_cpus" nice -n -10 \
+		ip netns exec "$2" wireguard-go --foreground "$1"
+	wg_pid=$started
+	wait_or_fail 10 "wireguard-go" ip netns exec "$2" wg show "$1"
+}
+
+# wg_configure TUN NAMESPACE CONF: what wg-quick would do, by hand, without its firewall and DNS.
+wg_configure() {
+	local address mtu
+	address=$(sed -n 's/^Address = \([0-9./]*\).*/\1/p' "$3")
+	mtu=$(sed -n 's/^MTU = //p' "$3")
+	in_ns "$2" wg setconf "$1" <(wg-quick strip "$3" 2>/dev/null)
+	ip -n "$2" addr replace "$address" dev "$1"
+	ip -n "$2" link set "$1" mtu "$mtu" up
+	ip -n "$2" route replace default dev "$1"
+	# One-armed, the server is on the buyer's own link too.
+	ip -n "$2" route replace $server/32 dev "$1"
+	inner_addr=${address%/*}
+}
+
+# buyer_up NAME: session NAME's client in the buyer's namespace, shaped; $tun is its interface.
+buyer_up() {
+	tun=tw$$a
+	wg_up "$tun" "$buyer"
+	wg_configure "$tun" "$buyer" "$tmp/$1.conf"
+	shape "$buyer" "$tun"
+}
+
+wg_is_connected() {
+	[ "$(in_ns "$buyer" wg show "$tun" latest-handshakes | cut -f2)" != 0 ]
+}
+
+# from_buyer COMMAND...: in the buyer's namespace, away from the worker's CPU.
+from_buyer() {
+	taskset -c "$other_cpus" ip netns exec "$buyer" "$@"
+}
+
+# ---- the internet ----------------------------------------------------------------------------
+
+# http_up BYTES: a file of that size at http://$server/file, its hash in $file_sha256.
+http_up() {
+	mkdir -p "$tmp/www"
+	head -c "$1" /dev/urandom >"$tmp/www/file"
+	file_sha256=$(sha256sum <"$tmp/www/file")
+	start "$tmp/http.log" taskset -c "$other_cpus" ip netns exec "$internet" \
+		python3 -m http.server --bind $server --directory "$tmp/www" 80
+	wait_or_fail 10 "the HTTP server" in_ns "$internet" curl -sf -o /dev/null -r 0-0 "http://$server/"
+}
+
+echo_up() {
+	start "$tmp/echo.log" taskset -c "$other_cpus" ip netns exec "$internet" \
+		python3 "$netns_dir/udp_flow.py" serve $server 7
+	wait_or_fail 10 "the UDP echo" in_ns "$internet" sh -c 'ss -Hlun sport = :7 | grep -q .'
+}
+
+iperf_up() {
+	start "$tmp/iperf3.log" taskset -c "$other_cpus" ip netns exec "$internet" iperf3 -s -B $server
+	wait_or_fail 10 "iperf3" in_ns "$internet" sh -c 'ss -Hltn sport = :5201 | grep -q .'
+}
+
+# ---- captures --------------------------------------------------------------------------------
+
+# capture NAME NAMESPACE INTERFACE [ARGUMENT...]: into $tmp/NAME.pcap; headers are enough, the buffer
+# holds more than any test sends.
+declare -A capture_pids=()
+capture() {
+	local name=$1 ns=$2 if=$3
+	shift 3
+	start "$tmp/$name.tcpdump.log" taskset -c "$other_cpus" ip netns exec "$ns" \
+		tcpdump -Z root -i "$if" -n -s 64 -B 65536 -U -w "$tmp/$name.pcap" "$@"
+	capture_pids[$name]=$started
+	wait_or_fail 10 "the capture $name" grep -q 'listening on' "$tmp/$name.tcpdump.log"
+}
+
+# captures_start: both witnesses. The buyer must be up.
+captures_start() {
+	capture out "$internet" i0 -Q in ip
+	capture in "$buyer" "$tun" -Q in ip
+}
+
+# captures_stop: ends them and demands that they missed nothing.
+captures_stop() {
+	local name
+	for name in "${!capture_pids[@]}"; do
+		kill -INT "${capture_pids[$name]}"
+		wait "${capture_pids[$name]}" 2>/dev/null || true
+		expect_text "capture $name" "$tmp/$name.tcpdump.log" '^0 packets dropped by kernel'
+	done
+	capture_pids=()
+}
+
+# count_out, count_in [UNTIL]: the bytes that the two captures witness, without what is not the
+# buyer's: the tunnel itself where it shares the port, and packets that the node made.
+count_out() {
+	python3 "$netns_dir/count_capture.py" "$tmp/out.pcap" --source $node_internet_addr \
+		--not-udp-source-port 51820 ${1:+--until "$1"}
+}
+
+count_in() {
+	python3 "$netns_dir/count_capture.py" "$tmp/in.pcap" --destination "$inner_addr" \
+		--not-source $node_inner_addr ${1:+--until "$1"}
+}
+
+# expect_bill NAME: what is metered is what both captures saw, to the byte.
+expect_bill() {
+	local bill
+	bill=$(session_bill "$1")
+	captures_stop
+	expect_eq "outbound bytes metered" "${bill% *}" "$(count_out)"
+	expect_eq "inbound bytes metered" "${bill#* }" "$(count_in)"
+}
+
+# ---- losses ----------------------------------------------------------------------------------
+
+# hop_drops: every counter outside the node that rises when a packet is lost, by name.
+hop_drops() {
+	local ns
+	for ns in "$buyer" "$node" "$internet" ${switch:+"$switch"}; do
+		ip -n "$ns" -s -s -j link | jq -r --arg ns "${ns#*-}" '.[] | select(.ifname != "lo") |
+			"\($ns).\(.ifname).rx \(.stats64.rx | .dropped + .errors + (.over_errors // 0))",
+			"\($ns).\(.ifname).tx \(.stats64.tx | .dropped + .errors)"'
+		tc -n "$ns" -s -j qdisc | jq -r --arg ns "${ns#*-}" '.[] |
+			"\($ns).\(.dev).\(.kind) \(.drops // 0)"'
+		in_ns "$ns" nstat -asz UdpInErrors UdpRcvbufErrors UdpSndbufErrors IpInDiscards \
+			IpOutDiscards TcpExtTCPBacklogDrop TcpExtTCPRcvQDrop 2>/dev/null |
+			awk -v ns="${ns#*-}" '!/^#/ { print ns "." $1, $2 }'
+	done
+}
+
+# node_losses: drops of the node that no rule asks for.
+node_losses() {
+	dp totals | awk '/^drop_(tx_full|ring_full|no_mbuf|neigh_|segmented|wg_queue_full|shutdown)/ {
+		print "node." $1, $2 }'
+}
+
+link_packets() { # NAMESPACE INTERFACE rx|tx
+	ip -n "$1" -s -j link show "$2" | jq ".[0].stats64.$3.packets"
+}
+
+# wire_gap: packets that one end of a link sent and the other never saw, as `out in` of the node.
+wire_gap() {
+	local sent=0 got=0 totals
+	local -a ends=("$buyer b0" "$internet i0")
+	local end
+	# On a bridge, broadcasts between the others reach the node too: its own link counts them.
+	[ "$topo_arms" = two ] || ends=("$switch s1")
+	for end in "${ends[@]}"; do
+		# shellcheck disable=SC2086
+		sent=$((sent + $(link_packets $end tx)))
+		# shellcheck disable=SC2086
+		got=$((got + $(link_packets $end rx)))
+	done
+	totals=$(dp totals)
+	echo "wire.to_node $((sent - $(awk '$1 == "rx_pkts" { print $2 }' <<<"$totals")))"
+	echo "wire.from_node $(($(awk '$1 == "tx_pkts" { print $2 }' <<<"$totals") - got))"
+}
+
+losses_start() {
+	{ hop_drops && node_losses && wire_gap; } | sort >"$tmp/losses.before"
+}
+
+# losses_end: those that rose since losses_start, one a line, in $tmp/losses; their sum on stdout.
+losses_end() {
+	{ hop_drops && node_losses && wire_gap; } | sort >"$tmp/losses.after"
+	awk 'NR == FNR { before[$1] = $2; next }
+		$2 != before[$1] + 0 { print $1, $2 - before[$1] }' \
+		"$tmp/losses.before" "$tmp/losses.after" >"$tmp/losses"
+	awk '{ sum += $2 < 0 ? -$2 : $2 } END { print sum + 0 }' "$tmp/losses"
+}
+
+expect_no_losses() {
+	[ "$(losses_end)" = 0 ] || fail "lost on the way: $(tr '\n' ' ' <"$tmp/losses")"
+}
