@@ -13,7 +13,8 @@
 // From anything else (C drivers, scripts):
 //	node tests/evm/chain.mjs [--no-deploy] [--block-time SECONDS] [-- anvil arguments]
 // prints one line of JSON on stdout {rpcUrl, chainId, pid, registry, escrow, owner, treasury, accounts: [{address, key}]} and runs
-// until its standard input ends or it gets a signal; so a caller that dies takes the node with it.
+// until its standard input ends or it gets a signal; so a caller that dies takes the node with it. Accounts: 0 deploys and owns,
+// 1 is the treasury; all are funded and unlocked.
 //
 // Time is the chain's: setTime() mines a block at that second, and calls see it. Blocks are mined for each transaction.
 import assert from "node:assert/strict";
@@ -43,12 +44,16 @@ process.on("exit", () => {
 	for (const child of running) child.kill("SIGKILL");
 });
 
+// Where util-linux has setpriv, the kernel ends the node with its parent, however that died.
+const SETPRIV = "/usr/bin/setpriv";
+const LAUNCH = existsSync(SETPRIV) ? [SETPRIV, "--pdeathsig", "KILL", ANVIL] : [ANVIL];
+
 // Starts anvil and resolves with its URL once it listens. Rejects with its output where it does not.
 function start_anvil(args) {
 	return new Promise((resolve, reject) => {
-		const child = spawn(ANVIL, ["--host", "127.0.0.1", "--port", "0", "--mnemonic", MNEMONIC, ...args], {
-			stdio: ["ignore", "pipe", "pipe"],
-		});
+		const own = ["--host", "127.0.0.1", "--port", "0", "--mnemonic", MNEMONIC];
+		const [command, ...first] = LAUNCH;
+		const child = spawn(command, [...first, ...own, ...args], { stdio: ["ignore", "pipe", "pipe"] });
 		running.add(child);
 		let output = "";
 		const timer = setTimeout(() => child.kill("SIGKILL"), START_TIMEOUT_MS);

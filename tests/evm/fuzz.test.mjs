@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { ethers } from "ethers";
-import { mocks, startChain } from "./chain.mjs";
+import { Chain, mocks, startChain } from "./chain.mjs";
 import { DAY, Fixture, GB, HOUR, Mode, NATIVE, NO_PERMIT, NO_VOUCHER, PRICE, ROOT, split, useFixture } from "./fixture.mjs";
 
 const SEED = Number(process.env.TOLLWIRE_FUZZ_SEED ?? 20260101);
@@ -180,7 +180,8 @@ async function run(c, seed, steps) {
 	};
 	const voucher = async (s, n) => {
 		const good = r.chance(0.93);
-		return [await f.voucher(s.id, n, good ? f.voucherWallet : f.attestorWallet), good];
+		const [right, wrong] = s.signer === f.buyer ? [Chain.wallet(5), f.voucherWallet] : [f.voucherWallet, Chain.wallet(5)];
+		return [await f.voucher(s.id, n, good ? right : wrong), good];
 	};
 	const attestation = async (s, n) => {
 		const good = r.chance(0.93);
@@ -209,13 +210,14 @@ async function run(c, seed, steps) {
 		const attestor = mode === Mode.attested || r.chance(0.4) ? f.attestor : NATIVE;
 		const dataGB = BigInt(1 + r.int(20));
 		const duration = r.pick([1, HOUR, DAY, 30 * DAY, 90 * DAY]);
-		const { asset: _, ...order } = await f.order({ asset, mode, attestor, dataGB, duration });
+		const signer = r.chance(0.4) ? f.buyer : f.voucherSigner;
+		const { asset: _, ...order } = await f.order({ asset, mode, attestor, dataGB, duration, voucherSigner: signer });
 		const price = state.price[asset];
 		const create = () => {
 			const id = ethers.keccak256(ethers.AbiCoder.defaultAbiCoder().encode(["uint256", "address", "address", "bytes32"], [chain.chainId, f.escrow.target, f.buyer, order.salt]));
 			const { fee, treasury, payout, window, grace } = state;
 			const expiry = m.now + BigInt(duration);
-			m.sessions.set(id, { id, asset, mode, attestor, price, fee, treasury, payout, window, grace, buyer: f.buyer, signer: f.voucherSigner, bought: dataGB * GB, held: dataGB * price, claimed: 0n, proposed: 0n, expiry, deadline: 0n, refundable: 0n, status: "open" });
+			m.sessions.set(id, { id, asset, mode, attestor, price, fee, treasury, payout, window, grace, buyer: f.buyer, signer, bought: dataGB * GB, held: dataGB * price, claimed: 0n, proposed: 0n, expiry, deadline: 0n, refundable: 0n, status: "open" });
 		};
 		if (asset === NATIVE) return attempt(f.buyer, "createSession", Fixture.args(order), create, { value: dataGB * price });
 		return attempt(f.buyer, "createSessionWithToken", [order, asset, dataGB * price, NO_PERMIT], create);
@@ -321,6 +323,27 @@ async function run(c, seed, steps) {
 				}
 			};
 			const receipt = await attempt(from, "finalizeBatch", [f.nodeId, items], check);
+			const told = receipt?.events.filter((e) => e.name === "BatchItemSkipped").map((e) => e.args.toArray());
+			assert.deepEqual(told ?? [], skipped);
+		},
+		proposeBatch: async () => {
+			const from = who(f.operator, f.settler);
+			const plan = [];
+			for (let i = r.int(4); i >= 0; i--) {
+				const s = r.pick([...m.sessions.values()]);
+				plan.push([s, bytes(s)]);
+			}
+			const items = plan.map(([s, n]) => ({ sessionId: s.id, bytesUsed: n, checkpointsRoot: ROOT }));
+			const skipped = [];
+			const check = () => {
+				if (!m.operator(from)) return "NotOperatorOrSettler";
+				for (const [s, n] of plan) {
+					const reason = m.check_propose(s, n);
+					if (reason) skipped.push([s.id, f.escrow.interface.getError(reason).selector]);
+					else m.do_propose(s, n);
+				}
+			};
+			const receipt = await attempt(from, "proposeBatch", [f.nodeId, items], check);
 			const told = receipt?.events.filter((e) => e.name === "BatchItemSkipped").map((e) => e.args.toArray());
 			assert.deepEqual(told ?? [], skipped);
 		},

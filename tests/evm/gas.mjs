@@ -31,13 +31,14 @@ export async function measure(chain) {
 	const warm = (ids) => [...ids.map((id) => encode(f.escrow, "getSession", [id])), ...warm_shared()];
 
 	// Both ways from the same state: through the harness as settler, then by the settler itself.
-	const both = async (name, ids, fn, args, { value = 0n, from = f.settler, each = ids.length || 1, warming } = {}) => {
+	const both = async (name, ids, fn, args, { value = 0n, from = f.settler, each = ids.length || 1, warming, metered = args } = {}) => {
 		const snapshot = await chain.snapshot();
 		await chain.send(f.registry, f.operator, "setSettler", [f.nodeId, meter.target]);
-		const metered = await chain.send(meter, f.stranger, "measure", [warming ?? warm(ids), encode(f.escrow, fn, args)], { value });
+		const call = [warming ?? warm(ids), encode(f.escrow, fn, metered)];
+		const measured = await chain.send(meter, f.stranger, "measure", call, { value });
 		await chain.rpc("evm_revert", snapshot);
 		const receipt = await chain.send(f.escrow, from, fn, args, { value });
-		results[name] = { execution: Number(metered.events[0].args.gasUsed), receipt: Number(receipt.gasUsed), each };
+		results[name] = { execution: Number(measured.events[0].args.gasUsed), receipt: Number(receipt.gasUsed), each };
 	};
 	const many = async (n, changes) => {
 		const ids = [];
@@ -54,6 +55,14 @@ export async function measure(chain) {
 	const terms = () => [encode(f.escrow, "currentTerms", [f.nodeId, NATIVE, NATIVE]), encode(f.registry, "getNode", [f.nodeId])];
 	await both("createSession, first under new terms", [], "createSession", await order(), { value: 10n * PRICE, from: f.buyer, warming: terms() });
 	await both("createSession, later", [], "createSession", await order(), { value: 10n * PRICE, from: f.buyer, warming: terms() });
+	const own = Fixture.args(await f.order({ voucherSigner: f.buyer }));
+	// Through the harness the buyer is the harness, which signs for itself there.
+	await both("createSession, later, buyer signs its vouchers itself", [], "createSession", own, {
+		value: 10n * PRICE,
+		from: f.buyer,
+		warming: terms(),
+		metered: own.map((arg, i) => (i === 4 ? meter.target : arg)),
+	});
 
 	let ids = await many(10);
 	await both("finalizeBatch of 10, first credits", ids, "finalizeBatch", [f.nodeId, await items(ids)]);
@@ -139,9 +148,9 @@ new terms" also writes the record of terms that later sessions share.
 | one claim alone | ${number(X402.claim)} | ${number(results["claim, later"].execution)} |
 | one session of a batch of ten | ${number(X402.claimInBatchOfTen)} | ${number(results["finalizeBatch of 10"].execution / 10)} |
 | one session of a batch of a hundred | | ${number(results["finalizeBatch of 100"].execution / 100)} |
-| first deposit | ${number(X402.firstDeposit)} | ${number(results["createSession, later"].execution)} |
+| first deposit, payer signs | ${number(X402.firstDeposit)} | ${number(results["createSession, later, buyer signs its vouchers itself"].execution)} |
 
-x402: gas snapshots of its batch settlement, warm slots, mock token; its sweep of ${number(X402.sweep)} is the payout that follows the claims. A
+x402: gas snapshots of its batch settlement, warm slots, a mock token where this table has the native coin; its sweep of ${number(X402.sweep)} is the payout that follows the claims. A
 claim there leaves the channel open, while \`finalizeBatch\` here also settles the session and frees the refund. µRaiden's cooperative
 close: ${number(X402.raidenClose)} (its documentation).
 `;

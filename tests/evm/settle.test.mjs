@@ -216,6 +216,24 @@ describe("vouchers and claim", () => {
 		await f.send(f.operator, "claim", [signed, voucher]);
 	});
 
+	it("a buyer that names itself signs its own vouchers, and nobody else does", async () => {
+		const { f, chain } = c;
+		const buyer_wallet = Chain.wallet(5);
+		assert.equal(buyer_wallet.address, f.buyer);
+		const id = await f.buy({ voucherSigner: f.buyer, mode: Mode.optimistic });
+		assert.equal((await f.session(id)).voucherSigner, f.buyer);
+		await f.fails(f.operator, "claim", [id, await f.voucher(id, GB)], "BadVoucher");
+		await f.send(f.operator, "claim", [id, await f.voucher(id, GB, buyer_wallet)]);
+		await f.send(f.operator, "proposeSettlement", [id, 3n * GB, ROOT]);
+		await f.fails(f.voucherSigner, "dispute", [id, GB], "NotBuyerOrVoucherSigner");
+		await f.send(f.buyer, "dispute", [id, GB]);
+		await f.send(f.buyer, "withdrawRefund", [id]);
+		await f.send(f.operator, "claim", [id, await f.voucher(id, 2n * GB, buyer_wallet)]);
+		await chain.advance(7 * DAY);
+		await f.send(f.buyer, "execute", [id]);
+		assert.deepEqual([(await f.session(id)).claimedBytes, (await f.session(id)).held], [2n * GB, 0n]);
+	});
+
 	it("with voucher signer 0 every voucher is refused", async () => {
 		const { f } = c;
 		const id = await f.buy({ mode: Mode.optimistic, voucherSigner: NATIVE });

@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ethers } from "ethers";
-import { Chain } from "./chain.mjs";
+import { Chain, artifact } from "./chain.mjs";
 import { root } from "./compile.mjs";
 import { TYPES, compact, split } from "./fixture.mjs";
 
@@ -53,6 +53,17 @@ const terms_of = (changes) => ({
 	usageSigner: Chain.wallet(9).address,
 	...changes,
 });
+
+// What a call, a log or a revert begins with, for all that the contracts have: { "name(types)": octets }.
+function interface_of(name) {
+	const iface = new ethers.Interface(artifact(name).abi);
+	const all = (type, value) => Object.fromEntries(iface.fragments.filter((x) => x.type === type).map((x) => [x.format("sighash"), value(x)]));
+	return {
+		functions: all("function", (x) => x.selector),
+		events: all("event", (x) => x.topicHash),
+		errors: all("error", (x) => x.selector),
+	};
+}
 
 export function vectors() {
 	const session_ids = [[5, ethers.toBeHex(1, 32)], [5, ethers.toBeHex(2, 32)], [6, ethers.toBeHex(MAX256, 32)], [7, ethers.ZeroHash]].map(
@@ -124,6 +135,7 @@ export function vectors() {
 			{ sequence: MAX64, outBytes: MAX64, inBytes: MAX64, time: MAX64, previousHash: previous },
 		].map((c) => signed(TYPES.checkpoint, usage_key, { sessionId: id, ...c })),
 		splits,
+		interfaces: { NodeRegistry: interface_of("NodeRegistry"), EscrowPayment: interface_of("EscrowPayment") },
 	};
 }
 

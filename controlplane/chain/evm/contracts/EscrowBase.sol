@@ -6,7 +6,7 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IEscrowPayment} from "./IEscrowPayment.sol";
 import {INodeRegistry} from "./INodeRegistry.sol";
-import {Head, Status, SessionRecord, Split, DRAWN_EXCESS, DRAWN_REST} from "./SessionRecord.sol";
+import {Head, Status, SessionRecord, Split, DRAWN_EXCESS, DRAWN_REST, SIGNER_IS_BUYER} from "./SessionRecord.sol";
 
 /// @title Storage and arithmetic that every part of the escrow shares
 /// @notice A session is three words: what settling writes, the buyer with the times, the voucher signer. Price, asset, payout,
@@ -40,7 +40,7 @@ abstract contract EscrowBase is IEscrowPayment, EIP712, ReentrancyGuardTransient
 		address buyer;
 		uint40 createdAt;
 		uint40 expiry;
-		address voucherSigner;
+		address voucherSigner; // not written where SIGNER_IS_BUYER
 	}
 
 	mapping(bytes32 sessionId => Session) internal _sessions;
@@ -87,9 +87,15 @@ abstract contract EscrowBase is IEscrowPayment, EIP712, ReentrancyGuardTransient
 		return err == ECDSA.RecoverError.NoError && recovered == signer;
 	}
 
-	function _isVoucher(bytes32 sessionId, Voucher calldata voucher) internal view returns (bool) {
+	/// 0 where the buyer named nobody.
+	function _voucherSigner(bytes32 sessionId, Head memory head) internal view returns (address) {
+		Session storage session = _sessions[sessionId];
+		return head.flags & SIGNER_IS_BUYER != 0 ? session.buyer : session.voucherSigner;
+	}
+
+	function _isVoucher(bytes32 sessionId, Head memory head, Voucher calldata voucher) internal view returns (bool) {
 		bytes32 structHash = keccak256(abi.encode(VOUCHER_TYPEHASH, sessionId, voucher.cumulativeBytes));
-		return _signedBy(_sessions[sessionId].voucherSigner, structHash, voucher.r, voucher.vs);
+		return _signedBy(_voucherSigner(sessionId, head), structHash, voucher.r, voucher.vs);
 	}
 
 	function _isAttestation(
@@ -106,10 +112,10 @@ abstract contract EscrowBase is IEscrowPayment, EIP712, ReentrancyGuardTransient
 	/// What the buyer can draw now: above a disputed proposal at once, the rest when settled.
 	function _refundable(Head memory head, uint256 pricePerGB) internal pure returns (uint256 amount) {
 		if (head.status != Status.Disputed && head.status != Status.Settled) return 0;
-		if (head.drawn & DRAWN_REST != 0) return 0;
+		if (head.flags & DRAWN_REST != 0) return 0;
 		uint256 deposit = Split.cost(head.boughtBytes(), pricePerGB);
 		uint256 excess = deposit - Split.cost(head.proposedBytes, pricePerGB);
-		bool excessDrawn = head.drawn & DRAWN_EXCESS != 0;
+		bool excessDrawn = head.flags & DRAWN_EXCESS != 0;
 		if (head.status == Status.Disputed) return excessDrawn ? 0 : excess;
 		amount = deposit - Split.cost(head.claimedBytes, pricePerGB);
 		// Only a dispute lets the excess be drawn early, and then nothing above the proposal can be claimed any more.

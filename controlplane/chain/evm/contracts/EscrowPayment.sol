@@ -32,7 +32,7 @@ contract EscrowPayment is EscrowPurchase, EscrowBatch {
 		view_.status = head.status;
 		view_.mode = head.mode;
 		view_.buyer = session.buyer;
-		view_.voucherSigner = session.voucherSigner;
+		view_.voucherSigner = _voucherSigner(sessionId, head);
 		view_.boughtBytes = head.boughtBytes();
 		view_.claimedBytes = head.claimedBytes;
 		view_.proposedBytes = head.proposedBytes;
@@ -60,9 +60,9 @@ contract EscrowPayment is EscrowPurchase, EscrowBatch {
 	}
 
 	function _held(Head memory head, SessionView memory view_) private pure returns (uint256) {
-		if (head.drawn & DRAWN_REST != 0) return 0;
+		if (head.flags & DRAWN_REST != 0) return 0;
 		uint256 top = view_.deposit;
-		if (head.drawn & DRAWN_EXCESS != 0) top = Split.cost(head.proposedBytes, view_.pricePerGB);
+		if (head.flags & DRAWN_EXCESS != 0) top = Split.cost(head.proposedBytes, view_.pricePerGB);
 		return top - Split.cost(head.claimedBytes, view_.pricePerGB);
 	}
 }

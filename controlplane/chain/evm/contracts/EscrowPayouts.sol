@@ -64,7 +64,7 @@ abstract contract EscrowPayouts is EscrowBase {
 		asset = _terms[head.termsId].asset;
 		amount = _refundable(head, _terms[head.termsId].pricePerGB);
 		if (amount != 0) {
-			head.drawn |= head.status == Status.Settled ? DRAWN_REST : DRAWN_EXCESS;
+			head.flags |= head.status == Status.Settled ? DRAWN_REST : DRAWN_EXCESS;
 			_store(sessionId, head);
 			emit RefundWithdrawn(sessionId, to, amount);
 		}
@@ -75,14 +75,14 @@ abstract contract EscrowPayouts is EscrowBase {
 		TermsRecord storage terms = _terms[head.termsId];
 		uint256 amount = _refundable(head, terms.pricePerGB);
 		if (amount == 0) return;
-		uint8 drawnBefore = head.drawn;
+		uint8 flagsBefore = head.flags;
 		address buyer = _sessions[sessionId].buyer;
-		head.drawn |= DRAWN_REST;
+		head.flags |= DRAWN_REST;
 		_store(sessionId, head);
 		if (_tryPay(terms.asset, buyer, amount)) {
 			emit RefundWithdrawn(sessionId, buyer, amount);
 		} else {
-			head.drawn = drawnBefore;
+			head.flags = flagsBefore;
 			_store(sessionId, head);
 			emit RefundHeld(sessionId, amount);
 		}

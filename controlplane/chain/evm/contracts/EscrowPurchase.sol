@@ -8,7 +8,7 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {EscrowBase} from "./EscrowBase.sol";
 import {INodeRegistry} from "./INodeRegistry.sol";
-import {Head, Mode, Status, SessionRecord, Split} from "./SessionRecord.sol";
+import {Head, Mode, Status, SessionRecord, SIGNER_IS_BUYER} from "./SessionRecord.sol";
 
 /// @title Buying
 /// @notice Creates sessions, tops them up, and holds the two settings that the owner has: the fee and the treasury of sessions
@@ -143,11 +143,12 @@ abstract contract EscrowPurchase is EscrowBase, Ownable2Step {
 		head.termsId = _recordTerms(terms, order.termsHash);
 		head.status = Status.Open;
 		head.mode = mode;
+		if (order.voucherSigner == msg.sender) head.flags = SIGNER_IS_BUYER;
+		else session.voucherSigner = order.voucherSigner;
 		session.head = head.pack();
 		session.buyer = msg.sender;
 		session.createdAt = uint40(block.timestamp);
 		session.expiry = uint40(block.timestamp + order.duration);
-		session.voucherSigner = order.voucherSigner;
 		cost = order.dataGB * terms.pricePerGB;
 		_emitCreated(sessionId, order, terms, mode, cost);
 	}

@@ -30,7 +30,7 @@ abstract contract EscrowSettlement is EscrowPayouts {
 		Rates memory rates = _rates(head.termsId);
 		_requireOperatorOrSettler(rates.nodeId);
 		if (head.status == Status.Settled) revert WrongStatus();
-		if (!_isVoucher(sessionId, voucher)) revert BadVoucher();
+		if (!_isVoucher(sessionId, head, voucher)) revert BadVoucher();
 		uint256 limit = head.boughtBytes();
 		if (head.status == Status.Proposed || head.status == Status.Disputed) limit = head.proposedBytes;
 		claimedBytes = voucher.cumulativeBytes < limit ? voucher.cumulativeBytes : limit;
@@ -102,8 +102,8 @@ abstract contract EscrowSettlement is EscrowPayouts {
 	/// @param bytesAccepted at least what was claimed, less than the proposal
 	function dispute(bytes32 sessionId, uint256 bytesAccepted) external nonReentrant {
 		Head memory head = _load(sessionId);
-		Session storage session = _sessions[sessionId];
-		if (msg.sender != session.buyer && msg.sender != session.voucherSigner) revert NotBuyerOrVoucherSigner();
+		bool isBuyer = msg.sender == _sessions[sessionId].buyer;
+		if (!isBuyer && msg.sender != _voucherSigner(sessionId, head)) revert NotBuyerOrVoucherSigner();
 		if (head.status != Status.Proposed) revert WrongStatus();
 		if (block.timestamp >= head.deadline) revert WindowOver();
 		if (bytesAccepted < head.claimedBytes) revert BytesBelowClaimed();
@@ -169,7 +169,7 @@ abstract contract EscrowSettlement is EscrowPayouts {
 			return bytesUsed == head.claimedBytes ? bytes4(0) : VoucherRequired.selector;
 		}
 		if (bytesUsed > voucher.cumulativeBytes) return BytesAboveVoucher.selector;
-		return _isVoucher(sessionId, voucher) ? bytes4(0) : BadVoucher.selector;
+		return _isVoucher(sessionId, head, voucher) ? bytes4(0) : BadVoucher.selector;
 	}
 
 	function _checkPropose(Head memory head, uint256 bytesUsed) internal pure returns (bytes4) {

@@ -27,13 +27,15 @@ struct Head {
 	uint40 deadline; // Closed: reclaim from. Proposed: end of the window. Disputed: end of the attestor's time. Unix seconds
 	Status status;
 	Mode mode;
-	uint8 drawn; // DRAWN_* bits
+	uint8 flags; // DRAWN_* and SIGNER_IS_BUYER
 }
 
 // The refund above a disputed proposal was paid out.
 uint8 constant DRAWN_EXCESS = 1;
 // The rest of the refund, due at settlement, was paid out.
 uint8 constant DRAWN_REST = 2;
+// The buyer signs its own vouchers, so that no word is spent on naming another signer.
+uint8 constant SIGNER_IS_BUYER = 4;
 
 uint256 constant BYTES_PER_GB = 1e9;
 
@@ -48,7 +50,7 @@ library SessionRecord {
 		h.deadline = uint40(word >> 192);
 		h.status = Status(uint8(word >> 232));
 		h.mode = Mode(uint8(word >> 240));
-		h.drawn = uint8(word >> 248);
+		h.flags = uint8(word >> 248);
 	}
 
 	function pack(Head memory h) internal pure returns (uint256) {
@@ -60,7 +62,7 @@ library SessionRecord {
 			(uint256(h.deadline) << 192) |
 			(uint256(h.status) << 232) |
 			(uint256(h.mode) << 240) |
-			(uint256(h.drawn) << 248);
+			(uint256(h.flags) << 248);
 	}
 
 	function boughtBytes(Head memory h) internal pure returns (uint256) {
