@@ -87,6 +87,10 @@ static void http_client_set_options(struct http_client *client)
 	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, http_client_progress);
 	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, client);
+	if (client->conf.unix_socket != NULL) {
+		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, client->conf.unix_socket);
+		curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	}
 }
 
 int http_client_create(struct http_client **ret, const struct http_client_conf *conf)
@@ -163,8 +167,36 @@ static int http_client_errno(const struct http_client *client, CURLcode code)
 	}
 }
 
+static void http_client_set_body(
+	struct http_client *client, const char *method, const char *body, size_t len
+)
+{
+	bool is_post = strcmp(method, "POST") == 0;
+
+	if (is_post || body != NULL) {
+		curl_easy_setopt(client->curl, CURLOPT_POSTFIELDS, body == NULL ? "" : body);
+		curl_easy_setopt(client->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+	} else {
+		curl_easy_setopt(client->curl, CURLOPT_HTTPGET, 1L);
+	}
+	curl_easy_setopt(client->curl, CURLOPT_CUSTOMREQUEST, is_post ? NULL : method);
+}
+
 int http_client_post_json(
 	struct http_client *client,
+	const char *url,
+	const char *body,
+	size_t len,
+	struct http_client_response *ret,
+	char why[HTTP_CLIENT_WHY_SIZE]
+)
+{
+	return http_client_request(client, "POST", url, body, len, ret, why);
+}
+
+int http_client_request(
+	struct http_client *client,
+	const char *method,
 	const char *url,
 	const char *body,
 	size_t len,
@@ -183,8 +215,7 @@ int http_client_post_json(
 		return -EINTR;
 	}
 	curl_easy_setopt(client->curl, CURLOPT_URL, url);
-	curl_easy_setopt(client->curl, CURLOPT_POSTFIELDS, body);
-	curl_easy_setopt(client->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+	http_client_set_body(client, method, body, len);
 	code = curl_easy_perform(client->curl);
 	if (code != CURLE_OK) {
 		r = http_client_errno(client, code);

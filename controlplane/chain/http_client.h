@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one door to libcurl: a POST of JSON with an answer in memory, bounded in time and size. HTTP
-// and HTTPS only, certificates are checked, redirects are not followed (an endpoint that sends us
+// The one door to libcurl: a request with an answer in memory, bounded in time and size. HTTP and
+// HTTPS only, over TCP or a UNIX socket; certificates are checked, redirects are not followed (an endpoint that sends us
 // elsewhere is another endpoint). Blocking; a client belongs to one thread and keeps its
 // connections. Only http_client_interrupt may come from another thread.
 
@@ -19,6 +19,7 @@ struct http_client_conf {
 	uint32_t connect_timeout_ms;
 	uint32_t timeout_ms; // of the whole exchange
 	size_t response_max_bytes;
+	const char *unix_socket; // path, instead of the URL's host and any proxy; NULL for TCP
 };
 
 struct http_client_response {
@@ -37,6 +38,17 @@ void http_client_destroy(struct http_client *client);
  * limit); -EINTR (interrupted); -EINVAL (URL is not http or https); -EPROTO (TLS or HTTP); -ENOMEM. */
 int http_client_post_json(
 	struct http_client *client,
+	const char *url,
+	const char *body,
+	size_t len,
+	struct http_client_response *ret,
+	char why[HTTP_CLIENT_WHY_SIZE]
+) __attribute__((warn_unused_result));
+
+/* The same with another method; body NULL (len 0) sends none but for POST, whose is then empty. */
+int http_client_request(
+	struct http_client *client,
+	const char *method,
 	const char *url,
 	const char *body,
 	size_t len,

@@ -162,10 +162,10 @@ int http_listen_open(
 		snprintf(
 			err,
 			err_len,
-			"api.socket '%s' has %zu bytes; a UNIX socket path has at most %zu",
-			path,
+			"api.socket has %zu bytes and a UNIX socket path at most %zu: %s",
 			strlen(path),
-			sizeof(addr.sun_path) - 1
+			sizeof(addr.sun_path) - 1,
+			path
 		);
 		return -ENAMETOOLONG;
 	}

@@ -3,110 +3,71 @@
 // See twctl_client.h.
 #include "twctl_client.h"
 
-#include <curl/curl.h>
+#include "controlplane/chain/http_client.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
-#define TIMEOUT_SEC 10
-#define MAX_REPLY_BYTES (16 * 1024 * 1024)
-
-static size_t on_data(char *data, size_t size, size_t n, void *ctx)
+// Why nobody can be reached, which the HTTP client cannot tell. Returns: -errno; 0 when it is possible
+// by now.
+static int try_connect(const char *socket_path)
 {
-	struct twctl_client_reply *reply = ctx;
-	size_t len = size * n;
-	char *text;
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd, r;
 
-	if (len > MAX_REPLY_BYTES - reply->len)
-		return 0;
-	text = realloc(reply->text, reply->len + len + 1);
-	if (text == NULL)
-		return 0;
-	memcpy(text + reply->len, data, len);
-	reply->text = text;
-	reply->len += len;
-	text[reply->len] = '\0';
-	return len;
+	if (strlen(socket_path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(addr.sun_path, socket_path, strlen(socket_path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	r = connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 ? 0 : -errno;
+	close(fd);
+	return r;
 }
 
-static void explain(CURLcode code, long os_error, const char *socket_path, char err[512])
+static void explain(int r, const char *why, const char *socket_path, char err[512])
 {
-	const char *what = os_error != 0 ? strerror((int)os_error) : curl_easy_strerror(code);
-	const char *way_out =
-		"is tollwire-control running? Start it, or name its socket with --socket "
-		"or --config";
+	const char *way_out = "is tollwire-control running? Start it, or name its socket with "
+			      "--socket or --config";
+	int connect_r = try_connect(socket_path);
 
-	if (os_error == EACCES)
+	if (connect_r == -EACCES)
 		way_out = "run twctl as root or as a member of the socket's group";
-	else if (code == CURLE_OPERATION_TIMEDOUT)
+	else if (r == -ETIMEDOUT)
 		way_out = "tollwire-control is there but does not answer; its log says why";
-	else if (code == CURLE_WRITE_ERROR)
-		way_out = "the answer is larger than twctl takes; ask for less with --limit";
-	snprintf(err, 512, "cannot ask tollwire-control at %s: %s; %s", socket_path, what, way_out);
+	else if (r == -EMSGSIZE)
+		way_out = "ask for less with --limit";
+	snprintf(
+		err,
+		512,
+		"cannot ask tollwire-control at %s: %s; %s",
+		socket_path,
+		connect_r < 0 ? strerror(-connect_r) : why,
+		way_out
+	);
 }
 
-static CURLcode perform(
-	CURL *curl,
-	struct twctl_client_reply *reply,
-	const char *socket_path,
-	const char *method,
-	const char *path,
-	const char *body
-)
-{
-	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-	char url[1024];
-	CURLcode code;
-
-	snprintf(url, sizeof(url), "http://localhost%s", path);
-	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_path);
-	curl_easy_setopt(curl, CURLOPT_URL, url);
-	curl_easy_setopt(curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)TIMEOUT_SEC);
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
-	if (strcmp(method, "POST") == 0) {
-		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body == NULL ? "" : body);
-		curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	} else if (strcmp(method, "GET") != 0) {
-		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-	}
-	code = curl_easy_perform(curl);
-	curl_slist_free_all(headers);
-	return code;
-}
-
-int twctl_client_ask(
+// Takes the response.
+static int read_response(
 	struct twctl_client_reply *ret,
+	struct http_client_response *response,
 	const char *socket_path,
-	const char *method,
-	const char *path,
-	const char *body,
 	char err[512]
 )
 {
-	struct twctl_client_reply reply = {0};
-	CURL *curl = curl_easy_init();
+	struct twctl_client_reply reply = {
+		.status = response->status,
+		.text = response->body,
+		.len = response->len,
+	};
 	char json_err[160];
-	long os_error = 0;
-	CURLcode code;
 
-	if (curl == NULL) {
-		snprintf(err, 512, "libcurl could not be started: out of memory");
-		return -EIO;
-	}
-	code = perform(curl, &reply, socket_path, method, path, body);
-	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply.status);
-	curl_easy_cleanup(curl);
-	if (code != CURLE_OK) {
-		explain(code, os_error, socket_path, err);
-		twctl_client_fini(&reply);
-		return -EIO;
-	}
 	if (reply.len > 0 &&
 	    json_parse_limited(
 		    &reply.json,
@@ -131,11 +92,50 @@ int twctl_client_ask(
 	return 0;
 }
 
+int twctl_client_ask(
+	struct twctl_client_reply *ret,
+	const char *socket_path,
+	const char *method,
+	const char *path,
+	const char *body,
+	char err[512]
+)
+{
+	struct http_client_conf conf = {
+		.connect_timeout_ms = 2000,
+		.timeout_ms = 10000,
+		.response_max_bytes = json_limits_reply.max_bytes,
+		.unix_socket = socket_path,
+	};
+	struct http_client_response response;
+	char url[1024], why[HTTP_CLIENT_WHY_SIZE];
+	struct http_client *client;
+	int r;
+
+	r = http_client_create(&client, &conf);
+	if (r < 0) {
+		snprintf(err, 512, "out of memory");
+		return -EIO;
+	}
+	snprintf(url, sizeof(url), "http://localhost%s", path);
+	r = http_client_request(
+		client, method, url, body, body == NULL ? 0 : strlen(body), &response, why
+	);
+	http_client_destroy(client);
+	if (r < 0) {
+		explain(r, why, socket_path, err);
+		return -EIO;
+	}
+	return read_response(ret, &response, socket_path, err);
+}
+
 void twctl_client_fini(struct twctl_client_reply *reply)
 {
+	struct http_client_response response = {.body = reply->text, .len = reply->len};
+
 	if (reply->text != NULL)
 		explicit_bzero(reply->text, reply->len);
-	free(reply->text);
+	http_client_response_fini(&response);
 	json_free(reply->json);
 	*reply = (struct twctl_client_reply){0};
 }

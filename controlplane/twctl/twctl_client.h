@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Asks tollwire-control over its UNIX socket: the only user of libcurl in twctl. Blocks until the
-// answer is there, for at most ten seconds.
+// Asks tollwire-control over its UNIX socket, through the one HTTP client. Blocks until the answer is
+// there, for at most ten seconds.
 #pragma once
 
 #include "controlplane/json/json.h"

@@ -2,7 +2,7 @@
 //
 // http_server as a process of its own, asked over its socket: requests good and bad, clients that are
 // slow in each direction, limits, timers, a second instance, stale sockets, a stop by signal.
-#include "http_client.h"
+#include "raw_http.h"
 
 #include "controlplane/http/http_server.h"
 #include "tests/unit/test.h"
@@ -141,7 +141,7 @@ static int set_up(void **state)
 	server_pid = fork();
 	if (server_pid == 0)
 		serve();
-	fd = http_client_connect(path);
+	fd = raw_http_connect(path);
 	if (fd < 0)
 		return -1;
 	close(fd);
@@ -214,7 +214,7 @@ static void test_requests(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < TEST_N_ROWS(rows); i++) {
-		int status = http_client_ask(path, rows[i].request, body, sizeof(body));
+		int status = raw_http_ask(path, rows[i].request, body, sizeof(body));
 
 		if (status != rows[i].status || strstr(body, rows[i].body) == NULL)
 			fail_msg("%s\n-> %d %s", rows[i].request, status, body);
@@ -246,12 +246,12 @@ static void test_garbage(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < TEST_N_ROWS(rows); i++) {
-		int fd = http_client_connect(path);
+		int fd = raw_http_connect(path);
 
 		assert_true(fd >= 0);
-		http_client_send(fd, rows[i], strlen(rows[i]));
+		raw_http_send(fd, rows[i], strlen(rows[i]));
 		shutdown(fd, SHUT_WR);
-		if (http_client_wait_closed(fd, 5000) < 0)
+		if (raw_http_wait_closed(fd, 5000) < 0)
 			fail_msg("not closed after %s", rows[i]);
 		close(fd);
 	}
@@ -260,10 +260,10 @@ static void test_garbage(void **state)
 	memset(huge, 'a', 100000);
 	memcpy(huge, "GET /", 5);
 	huge[100000] = '\0';
-	assert_true(http_client_ask(path, huge, body, sizeof(body)) != 200);
+	assert_true(raw_http_ask(path, huge, body, sizeof(body)) != 200);
 	free(huge);
 	assert_int_equal(
-		http_client_ask(path, "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n", body, sizeof(body)),
+		raw_http_ask(path, "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n", body, sizeof(body)),
 		200
 	);
 }
@@ -275,21 +275,21 @@ static void test_connection_is_kept(void **state)
 		"POST /echo/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 		"Content-Length: 2000\r\n\r\n";
 	char head[2048], body[4096], filler[2000];
-	int fd = http_client_connect(path);
+	int fd = raw_http_connect(path);
 
 	(void)state;
 	for (int i = 0; i < 50; i++) {
-		assert_int_equal(http_client_send(fd, get, sizeof(get) - 1), 0);
-		assert_int_equal(http_client_read(fd, head, sizeof(head), body, sizeof(body)), 200);
+		assert_int_equal(raw_http_send(fd, get, sizeof(get) - 1), 0);
+		assert_int_equal(raw_http_read(fd, head, sizeof(head), body, sizeof(body)), 200);
 	}
 	// A refused body is read to its end and the next request is found behind it.
 	memset(filler, '[', sizeof(filler));
-	assert_int_equal(http_client_send(fd, bad, sizeof(bad) - 1), 0);
-	assert_int_equal(http_client_send(fd, filler, sizeof(filler)), 0);
-	assert_int_equal(http_client_read(fd, head, sizeof(head), body, sizeof(body)), 413);
+	assert_int_equal(raw_http_send(fd, bad, sizeof(bad) - 1), 0);
+	assert_int_equal(raw_http_send(fd, filler, sizeof(filler)), 0);
+	assert_int_equal(raw_http_read(fd, head, sizeof(head), body, sizeof(body)), 413);
 	assert_non_null(strstr(head, "application/problem+json"));
-	assert_int_equal(http_client_send(fd, get, sizeof(get) - 1), 0);
-	assert_int_equal(http_client_read(fd, head, sizeof(head), body, sizeof(body)), 200);
+	assert_int_equal(raw_http_send(fd, get, sizeof(get) - 1), 0);
+	assert_int_equal(raw_http_read(fd, head, sizeof(head), body, sizeof(body)), 200);
 	close(fd);
 }
 
@@ -298,12 +298,12 @@ static void test_pipelined_requests_are_answered_in_order(void **state)
 	static const char two[] = "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
 				  "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n";
 	char head[2048], body[4096];
-	int fd = http_client_connect(path);
+	int fd = raw_http_connect(path);
 
 	(void)state;
-	assert_int_equal(http_client_send(fd, two, sizeof(two) - 1), 0);
-	assert_int_equal(http_client_read(fd, head, sizeof(head), body, sizeof(body)), 404);
-	assert_int_equal(http_client_read(fd, head, sizeof(head), body, sizeof(body)), 200);
+	assert_int_equal(raw_http_send(fd, two, sizeof(two) - 1), 0);
+	assert_int_equal(raw_http_read(fd, head, sizeof(head), body, sizeof(body)), 404);
+	assert_int_equal(raw_http_read(fd, head, sizeof(head), body, sizeof(body)), 200);
 	close(fd);
 }
 
@@ -313,8 +313,7 @@ static void test_big_reply_arrives_whole(void **state)
 
 	(void)state;
 	assert_int_equal(
-		http_client_ask(path, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n", body, BIG_BYTES + 1),
-		200
+		raw_http_ask(path, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n", body, BIG_BYTES + 1), 200
 	);
 	assert_int_equal(strspn(body, "x"), BIG_BYTES);
 	free(body);
@@ -323,14 +322,14 @@ static void test_big_reply_arrives_whole(void **state)
 // Sends one byte of text every 100 ms until the server cuts it off.
 static int drip(const char *start, char filler)
 {
-	int fd = http_client_connect(path);
+	int fd = raw_http_connect(path);
 	int ms = -1;
 
-	http_client_send(fd, start, strlen(start));
+	raw_http_send(fd, start, strlen(start));
 	for (int i = 0; i < 60 && ms < 0; i++) {
-		if (http_client_send(fd, &filler, 1) < 0)
+		if (raw_http_send(fd, &filler, 1) < 0)
 			ms = i * 100;
-		else if (http_client_wait_closed(fd, 100) >= 0)
+		else if (raw_http_wait_closed(fd, 100) >= 0)
 			ms = i * 100;
 	}
 	close(fd);
@@ -344,21 +343,21 @@ static void test_slow_clients_are_cut_off(void **state)
 
 	(void)state;
 	// Sends nothing; sends the head a byte at a time; the body a byte at a time.
-	fd = http_client_connect(path);
-	assert_true(http_client_wait_closed(fd, 4000) >= 0);
+	fd = raw_http_connect(path);
+	assert_true(raw_http_wait_closed(fd, 4000) >= 0);
 	close(fd);
 	assert_true(drip("GET /ticks HTTP/1.1\r\nX: ", 'a') >= 0);
 	assert_true(drip(POST_HEAD "Content-Length: 900\r\n\r\n", ' ') >= 0);
 
 	// Does not read its reply.
-	fd = http_client_connect(path);
+	fd = raw_http_connect(path);
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-	http_client_send(fd, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n", 31);
+	raw_http_send(fd, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n", 31);
 	sleep(3);
-	assert_true(http_client_wait_closed(fd, 1000) >= 0);
+	assert_true(raw_http_wait_closed(fd, 1000) >= 0);
 	close(fd);
 	assert_int_equal(
-		http_client_ask(path, "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n", body, sizeof(body)),
+		raw_http_ask(path, "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n", body, sizeof(body)),
 		200
 	);
 }
@@ -371,15 +370,15 @@ static void test_connections_are_bounded(void **state)
 	(void)state;
 	usleep(100000); // set_up()'s connection is noticed as closed
 	for (int i = 0; i < MAX_CONNECTIONS; i++)
-		fds[i] = http_client_connect(path);
-	fd = http_client_connect(path);
-	assert_int_equal(http_client_read(fd, head, sizeof(head), body, sizeof(body)), 503);
+		fds[i] = raw_http_connect(path);
+	fd = raw_http_connect(path);
+	assert_int_equal(raw_http_read(fd, head, sizeof(head), body, sizeof(body)), 503);
 	close(fd);
 	for (int i = 0; i < MAX_CONNECTIONS; i++)
 		close(fds[i]);
 	usleep(100000);
 	assert_int_equal(
-		http_client_ask(path, "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n", body, sizeof(body)),
+		raw_http_ask(path, "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n", body, sizeof(body)),
 		200
 	);
 }
@@ -391,13 +390,13 @@ static void test_timers_tick_under_load(void **state)
 
 	(void)state;
 	assert_int_equal(
-		http_client_ask(path, "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n", body, sizeof(body)),
+		raw_http_ask(path, "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n", body, sizeof(body)),
 		200
 	);
 	before = atoi(body);
 	for (int i = 0; i < 200; i++) {
 		usleep(1000);
-		http_client_ask(path, "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n", body, sizeof(body));
+		raw_http_ask(path, "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n", body, sizeof(body));
 	}
 	after = atoi(body);
 	assert_true(after - before >= 5 && after - before < 200);
@@ -443,43 +442,6 @@ static void test_killed_instance_is_replaced(void **state)
 	assert_int_equal(set_up(state), 0);
 }
 
-static void test_foreign_things_at_the_path(void **state)
-{
-	char other[128], err[256] = "", lock[140];
-	struct stat st;
-	FILE *file;
-
-	(void)state;
-	snprintf(other, sizeof(other), "%s/file", dir);
-	snprintf(lock, sizeof(lock), "%s.lock", other);
-	file = fopen(other, "w");
-	fclose(file);
-	assert_int_equal(create_here(other, err, sizeof(err)), -EEXIST);
-	assert_non_null(strstr(err, "is no socket"));
-	assert_int_equal(stat(other, &st), 0);
-	unlink(other);
-	unlink(lock);
-
-	// Somebody else listens, without our lock.
-	assert_int_equal(symlink(path, other), 0);
-	assert_int_equal(create_here(other, err, sizeof(err)), -EEXIST);
-	unlink(other);
-	unlink(lock);
-	snprintf(lock, sizeof(lock), "%s.lock", path);
-	unlink(lock);
-	assert_int_equal(create_here(path, err, sizeof(err)), -EADDRINUSE);
-	assert_non_null(strstr(err, "it accepts connections"));
-
-	snprintf(other, sizeof(other), "%s/missing/sock", dir);
-	assert_int_equal(create_here(other, err, sizeof(err)), -ENOENT);
-	assert_non_null(strstr(err, "directory that exists"));
-	memset(other, 'a', sizeof(other) - 1);
-	other[0] = '/';
-	other[sizeof(other) - 1] = '\0';
-	assert_int_equal(create_here(other, err, sizeof(err)), -ENAMETOOLONG);
-	assert_non_null(strstr(err, "at most 107"));
-}
-
 int main(void)
 {
 #define SERVER_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -495,7 +457,6 @@ int main(void)
 		SERVER_TEST(test_socket_mode),
 		SERVER_TEST(test_second_instance_is_refused),
 		SERVER_TEST(test_killed_instance_is_replaced),
-		SERVER_TEST(test_foreign_things_at_the_path),
 	};
 	char command[128];
 	int n_failed;

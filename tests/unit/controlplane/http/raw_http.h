@@ -6,20 +6,20 @@
 #include <stddef.h>
 
 // Returns: a connected socket; -1 when nobody listens within five seconds.
-int http_client_connect(const char *path);
+int raw_http_connect(const char *path);
 
 // Sends all of it. Returns: 0, or -1 when the server has closed the connection.
-int http_client_send(int fd, const void *data, size_t len);
+int raw_http_send(int fd, const void *data, size_t len);
 
 // Reads one reply: its head and the body of its Content-Length.
 //
 // Returns: the status; 0 when the connection was closed before a reply; -1 when it is malformed, does
 //          not fit, or five seconds passed. Out: head and body, NUL-terminated.
-int http_client_read(int fd, char *head, size_t head_cap, char *body, size_t body_cap);
+int raw_http_read(int fd, char *head, size_t head_cap, char *body, size_t body_cap);
 
-// One request on a connection of its own. Returns: as http_client_read().
-int http_client_ask(const char *path, const char *request, char *body, size_t body_cap);
+// One request on a connection of its own. Returns: as raw_http_read().
+int raw_http_ask(const char *path, const char *request, char *body, size_t body_cap);
 
 // Returns: the milliseconds until the server closes the connection; -1 when it does not within
 //          timeout_ms. Reads away what comes.
-int http_client_wait_closed(int fd, int timeout_ms);
+int raw_http_wait_closed(int fd, int timeout_ms);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "http_client.h"
+#include "raw_http.h"
 
 #include "common/clock.h"
 
@@ -12,7 +12,7 @@
 
 #define PATIENCE_MS 5000
 
-int http_client_connect(const char *path)
+int raw_http_connect(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	uint64_t deadline_ns = clock_mono_ns(&clock_system) + PATIENCE_MS * NS_PER_MS;
@@ -29,7 +29,7 @@ int http_client_connect(const char *path)
 	return -1;
 }
 
-int http_client_send(int fd, const void *data, size_t len)
+int raw_http_send(int fd, const void *data, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
@@ -55,7 +55,7 @@ static int read_some(int fd, char *dst, size_t len, size_t *ret_n)
 	return n > 0;
 }
 
-int http_client_read(int fd, char *head, size_t head_cap, char *body, size_t body_cap)
+int raw_http_read(int fd, char *head, size_t head_cap, char *body, size_t body_cap)
 {
 	size_t len = 0, n, want;
 	char *length;
@@ -82,9 +82,9 @@ int http_client_read(int fd, char *head, size_t head_cap, char *body, size_t bod
 	return atoi(head + 9);
 }
 
-int http_client_ask(const char *path, const char *request, char *body, size_t body_cap)
+int raw_http_ask(const char *path, const char *request, char *body, size_t body_cap)
 {
-	int fd = http_client_connect(path);
+	int fd = raw_http_connect(path);
 	char head[2048];
 	int status;
 
@@ -92,14 +92,14 @@ int http_client_ask(const char *path, const char *request, char *body, size_t bo
 		return -1;
 	body[0] = '\0';
 	// A server that has refused early may close: what it said is still there to be read.
-	if (http_client_send(fd, request, strlen(request)) < 0)
+	if (raw_http_send(fd, request, strlen(request)) < 0)
 		body[0] = '\0';
-	status = http_client_read(fd, head, sizeof(head), body, body_cap);
+	status = raw_http_read(fd, head, sizeof(head), body, body_cap);
 	close(fd);
 	return status;
 }
 
-int http_client_wait_closed(int fd, int timeout_ms)
+int raw_http_wait_closed(int fd, int timeout_ms)
 {
 	uint64_t start_ns = clock_mono_ns(&clock_system);
 	char sink[65536];
