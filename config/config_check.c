@@ -30,8 +30,7 @@ static void report(
 		check->report,
 		is_error,
 		config_doc_line(check->doc, path),
-		"%skey '%s': value '%.80s' %s",
-		is_error ? "" : "warning: ",
+		"key '%s': value '%.80s' %s",
 		path,
 		value,
 		text

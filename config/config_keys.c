@@ -161,7 +161,7 @@ const struct config_key config_keys[] = {
 	 HELP("Sessions that the node can hold at a time.")},
 	{KEY(sessions, idle_event_sec), UINT(1, 86400, "seconds"), DEFAULT("300"), DATAPLANE,
 	 HELP("A session without an authentic packet for so long is reported as idle.")},
-	{KEY(sessions, quota_action), CHOICE("cut|throttle"), DEFAULT("cut"), BOTH,
+	{KEY(sessions, quota_action), CHOICE("cut|throttle"), DEFAULT("cut"), CONTROL,
 	 HELP("When the quota is used up: pass nothing, or pass on unbilled at free_rate_kbps.")},
 	{KEY(sessions, free_rate_kbps), UINT(8, 100000000, "kbit/s"), DEFAULT("64"), DATAPLANE,
 	 HELP("Rate of a throttled session, each direction.")},

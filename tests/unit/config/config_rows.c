@@ -19,9 +19,13 @@ static void expect(const char *text, size_t text_len, const char *const *message
 	before = config;
 	rc = config_load_text(&config, text, text_len, "f", &report);
 	for (; n < CONFIG_ROWS_MAX_MESSAGES && messages[n] != NULL; n++) {
-		if (n < report.n_lines)
-			assert_string_equal(report.lines[n].text, messages[n]);
-		is_refused |= strstr(messages[n], ": warning: ") == NULL;
+		bool is_warning = strncmp(messages[n], CONFIG_ROWS_WARNING, 2) == 0;
+
+		if (n < report.n_lines) {
+			assert_string_equal(report.lines[n].text, messages[n] + 2 * is_warning);
+			assert_int_equal(report.lines[n].is_error, !is_warning);
+		}
+		is_refused |= !is_warning;
 	}
 	if (report.n_lines > n)
 		fail_msg("unexpected: %s", report.lines[n].text);

@@ -9,6 +9,7 @@
 #include "tests/unit/test.h"
 
 #define CONFIG_ROWS_MAX_MESSAGES 8
+#define CONFIG_ROWS_WARNING "W " // in front of an expected message; otherwise it is an error
 
 // Lines that are correct; each ends its line.
 #define CONFIG_ROWS_NODE "node: {name: exit-1}\n"

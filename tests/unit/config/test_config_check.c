@@ -130,12 +130,14 @@ static void test_cross_checks(void **state)
 		  "of "
 		  "nat.port_min to nat.port_max; allowed: at most 100"}},
 		{"sessions: {max: 300}\n",
-		 {"f:3: warning: key 'sessions.max': value '300' times nat.ports_per_session 256 "
+		 {CONFIG_ROWS_WARNING
+		  "f:3: key 'sessions.max': value '300' times nat.ports_per_session 256 "
 		  "is "
 		  "76800 external ports, and the pool has 64512: sessions beyond 252 may find no "
 		  "port; add nat.external_addresses"}},
 		{"tunnel: {dns: [10.8.0.1]}\n",
-		 {"f:3: warning: key 'tunnel.dns[0]': value '10.8.0.1' is a name server that "
+		 {CONFIG_ROWS_WARNING
+		  "f:3: key 'tunnel.dns[0]': value '10.8.0.1' is a name server that "
 		  "buyers "
 		  "may not reach: add it to firewall.allow"}},
 		{"tunnel: {dns: [10.8.0.1]}\nfirewall: {allow: [10.8.0.1/32]}\n", {NULL}},
