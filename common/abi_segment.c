@@ -137,6 +137,15 @@ static int take_lock(const char *runtime_dir, const struct err_text *err)
 	return fd;
 }
 
+// Exactly ours: other things in the directory may begin alike (the API's control.sock does).
+static bool is_boot_file(const char *name, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return strncmp(name, prefix, len) == 0 && strlen(name + len) == 32 &&
+		strspn(name + len, "0123456789abcdef") == 32;
+}
+
 // Half-made files and control files of boots before this one. The lock is held, so they have no owner.
 static void remove_stale(const char *runtime_dir)
 {
@@ -146,9 +155,9 @@ static void remove_stale(const char *runtime_dir)
 	if (dir == NULL)
 		return;
 	while ((entry = readdir(dir)) != NULL) {
-		if (strncmp(entry->d_name, "control.", 8) == 0 ||
-		    strncmp(entry->d_name, ".control.", 9) == 0 ||
-		    strncmp(entry->d_name, ".counters.", 10) == 0)
+		if (is_boot_file(entry->d_name, "control.") ||
+		    is_boot_file(entry->d_name, ".control.") ||
+		    is_boot_file(entry->d_name, ".counters."))
 			unlinkat(dirfd(dir), entry->d_name, 0);
 	}
 	closedir(dir);

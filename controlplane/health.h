@@ -15,6 +15,7 @@
 	X(HEARTBEAT, "heartbeat", "the data plane's slow path does not move") \
 	X(HARVEST, "harvest", "a dead data plane's counters could not be harvested yet") \
 	X(STORE, "store", "the store refused a write; it is tried again") \
+	X(CONTROL, "control", "the control mapping is damaged") \
 	X(COMMANDS, "commands", "the data plane refused commands") \
 	X(GATEWAY, "gateway", "a gateway does not answer ARP") \
 	X(CLOCK, "clock", "the wall clock jumped") \

@@ -39,7 +39,49 @@ struct usage_view {
 
 struct usage_book;
 
+struct usage_book_conf {
+	struct db *db;
+	const struct config *config;
+	const struct clock *clock;
+};
+
+// Returns: 0 or -ENOMEM.
+int usage_book_create(struct usage_book **ret, const struct usage_book_conf *conf);
+void usage_book_destroy(struct usage_book *book);
+
 // Out: the view; zero for a session that never was in a data plane.
 //
 // Returns: 0 or a store error (-errno).
 int usage_read(struct usage_book *book, uint64_t session_id, struct usage_view *ret);
+
+// ---- for dp_link.c: sessions of the boot that is attached, by slot ----------------------------
+
+// In the transaction that comes before the session's `add`: its ledger is bound to the boot. One that
+// was bound to this boot, slot and generation before goes on. usage_opened() follows the commit.
+//
+// Returns: false when it is bound to another boot, which must be harvested first, or on failure.
+bool usage_open(
+	struct usage_book *book,
+	struct db_txn *txn,
+	const struct session *session,
+	const uint8_t boot_id[16]
+);
+void usage_opened(struct usage_book *book, const struct session *session);
+
+// Out: what the `add` carries: base, last endpoint, last authentic time. In: an opened slot.
+void usage_base(const struct usage_book *book, uint32_t slot, struct abi_command *add);
+
+// Takes a reading into memory. Returns: USAGE_DELTA_*.
+unsigned usage_observe(
+	struct usage_book *book, uint32_t slot, const struct abi_session_reading *reading
+);
+
+// Checkpoints every session that moved by usage.checkpoint_bytes, or moved at all and is older than
+// usage.checkpoint_interval; with is_forced all that moved. One transaction; on failure nothing is
+// lost, because the counters stay where they are, and the next call tries again.
+//
+// Returns: how many were committed, or -errno with a sentence in err.
+int usage_commit(struct usage_book *book, bool is_forced, char *err, size_t err_len);
+
+// The slot's session has left the data plane and its total is committed.
+void usage_forget(struct usage_book *book, uint32_t slot);

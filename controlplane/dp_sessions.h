@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// All sessions that have a slot, and what is done about them against the store: binding ledgers to a
+// boot before `add`, reading counters into usage, taking acknowledgements, finishing those that left.
+// Counters are read only through the function in struct usage_harvest, so no shared memory here.
+// Belongs to dp_link.c; loop's thread.
+#pragma once
+
+#include "controlplane/dp_link.h"
+#include "controlplane/dp_slot.h"
+#include "controlplane/usage/usage_harvest.h"
+
+struct dp_sessions {
+	struct dp_link_conf conf;
+	struct dp_slot *slots;
+	uint32_t n_slots; // sessions.max
+	uint32_t n_used; // no entry from here on has a session
+	bool has_foreign_ledger; // a session waits for the harvest of another boot
+};
+
+// Loads all sessions that have a slot. Returns: 0 or -errno.
+int dp_sessions_init(struct dp_sessions *all, const struct dp_link_conf *conf);
+void dp_sessions_fini(struct dp_sessions *all);
+
+// A session was committed.
+void dp_sessions_set(struct dp_sessions *all, const struct session *session);
+
+// Everything again from the store, nothing in any data plane: after a harvest.
+void dp_sessions_reload(struct dp_sessions *all);
+
+// Another boot: nothing is in it yet.
+void dp_sessions_reset(struct dp_sessions *all);
+
+// Limits of all sessions are sent again.
+void dp_sessions_resend(struct dp_sessions *all);
+
+bool dp_sessions_is_known(const struct dp_sessions *all, uint32_t slot, uint32_t generation);
+
+// One transaction binds the ledgers of all sessions that are not bound; after it their `add` may go
+// out. Those that the boot has already (a restart of ours) are found by their generation.
+void dp_sessions_bind(
+	struct dp_sessions *all,
+	const uint8_t boot_id[16],
+	uint32_t n_boot_slots,
+	const struct usage_harvest *live
+);
+
+void dp_sessions_ack(
+	struct dp_sessions *all, const struct abi_ack *ack, const struct usage_harvest *live
+);
+
+// Reads every slot into usage; the first handshake makes a session active.
+void dp_sessions_poll(struct dp_sessions *all, const struct usage_harvest *live);
+
+// Sessions that leave and are in no data plane (boot_id: the attached one, or NULL).
+void dp_sessions_finish(
+	struct dp_sessions *all, const uint8_t *boot_id, const struct usage_harvest *gone
+);
+
+void dp_sessions_log_event(const struct dp_sessions *all, const struct abi_event *event);
+
+// When a write had failed: tries one, and clears the condition when it succeeds.
+void dp_sessions_probe_store(struct dp_sessions *all);
+
+// Sets and clears the conditions `review` and `commands`.
+void dp_sessions_report(struct dp_sessions *all);
+
+void dp_sessions_count(
+	const struct dp_sessions *all, uint32_t *ret_n_added, uint32_t *ret_n_waiting
+);
