@@ -117,6 +117,25 @@ void config_format_value(const struct config_key *key, const void *field, char *
 	}
 }
 
+static void format_range(const struct config_key *key, char *dst, size_t dst_len)
+{
+	const char *space = key->unit != NULL ? " " : "",
+		   *unit = key->unit != NULL ? key->unit : "";
+
+	if (key->min == key->max)
+		snprintf(dst, dst_len, "%" PRIu64 "%s%s", key->min, space, unit);
+	else
+		snprintf(
+			dst,
+			dst_len,
+			"%" PRIu64 " to %" PRIu64 "%s%s",
+			key->min,
+			key->max,
+			space,
+			unit
+		);
+}
+
 void config_format_allowed(const struct config_key *key, char *dst, size_t dst_len)
 {
 	char range[128] = "";
@@ -133,15 +152,7 @@ void config_format_allowed(const struct config_key *key, char *dst, size_t dst_l
 		}
 		range[used] = '\0';
 	} else {
-		snprintf(
-			range,
-			sizeof(range),
-			"%" PRIu64 " to %" PRIu64 "%s%s",
-			key->min,
-			key->max,
-			key->unit != NULL ? " " : "",
-			key->unit != NULL ? key->unit : ""
-		);
+		format_range(key, range, sizeof(range));
 	}
 	snprintf(dst, dst_len, allowed[key->kind], range);
 }

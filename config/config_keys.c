@@ -54,8 +54,8 @@ const struct config_key config_keys[] = {
 	{KEY(node, log_level), CHOICE("error|warn|info|debug"), DEFAULT("info"), BOTH,
 	 HELP("The least important lines that are still logged.")},
 
-	{KEY(worker, count), UINT(1, CONFIG_MAX_WORKERS, "workers"), DEFAULT("1"), DATAPLANE,
-	 HELP("Workers, one core each; packets are theirs alone.")},
+	{KEY(worker, count), UINT(1, 1, "worker"), DEFAULT("1"), DATAPLANE,
+	 HELP("Workers, one core each; this version runs one, more come with a later one.")},
 	{LIST(worker, cores), UINT(0, 1023, NULL), DEFAULT("<1 to worker.count, without worker.main_core>"),
 	 DATAPLANE, HELP("Core of each worker, as many as worker.count.")},
 	{KEY(worker, main_core), UINT(0, 1023, NULL), DEFAULT("0"), DATAPLANE,

@@ -71,11 +71,11 @@ static void test_wrong_kinds(void **state)
 		 {"f:3: key 'worker': value '' is not a mapping; allowed: lines of key: value, "
 		  "indented"}},
 		{"worker:\n  count: [1]\n",
-		 {"f:4: key 'worker.count': value '[...]' is not a single value; allowed: 1 to 128 "
-		  "workers"}},
+		 {"f:4: key 'worker.count': value '[...]' is not a single value; allowed: 1 "
+		  "worker"}},
 		{"worker:\n  count: {a: 1}\n",
-		 {"f:4: key 'worker.count': value '{...}' is not a single value; allowed: 1 to 128 "
-		  "workers"}},
+		 {"f:4: key 'worker.count': value '{...}' is not a single value; allowed: 1 "
+		  "worker"}},
 		{"worker:\n  cores: 1\n",
 		 {"f:4: key 'worker.cores': value '1' is not a list: [a, b] or lines with a dash; "
 		  "allowed: 0 to 1023"}},
@@ -86,23 +86,22 @@ static void test_wrong_kinds(void **state)
 		 {"f:5: key 'tunnel.dns[4]': value '5.5.5.5' is one too many; allowed: at most 4 "
 		  "values"}},
 		{"worker:\n  count: \"2\"\n",
-		 {"f:4: key 'worker.count': value '\"2\"' is a text; allowed: 1 to 128 workers"}},
+		 {"f:4: key 'worker.count': value '\"2\"' is a text; allowed: 1 worker"}},
 		{"worker:\n  count: two\n",
 		 {"f:4: key 'worker.count': value 'two' is not a whole number in decimal digits; "
-		  "allowed: 1 to 128 workers"}},
+		  "allowed: 1 worker"}},
 		{"worker:\n  count:\n",
-		 {"f:4: key 'worker.count': value '' is empty; allowed: 1 to 128 workers"}},
+		 {"f:4: key 'worker.count': value '' is empty; allowed: 1 worker"}},
 		{"worker:\n  count: ~\n",
-		 {"f:4: key 'worker.count': value '~' is empty; allowed: 1 to 128 workers"}},
+		 {"f:4: key 'worker.count': value '~' is empty; allowed: 1 worker"}},
 		{"worker:\n  count: -1\n",
 		 {"f:4: key 'worker.count': value '-1' is not a whole number in decimal digits; "
-		  "allowed: 1 to 128 workers"}},
+		  "allowed: 1 worker"}},
 		{"worker:\n  count: 1.5\n",
 		 {"f:4: key 'worker.count': value '1.5' is not a whole number in decimal digits; "
-		  "allowed: 1 to 128 workers"}},
+		  "allowed: 1 worker"}},
 		{"worker:\n  count: 010\n",
-		 {"f:4: key 'worker.count': value '010' has a leading zero; allowed: 1 to 128 "
-		  "workers"}},
+		 {"f:4: key 'worker.count': value '010' has a leading zero; allowed: 1 worker"}},
 		{"memory:\n  hugepages: yes\n",
 		 {"f:4: key 'memory.hugepages': value 'yes' is neither true nor false; allowed: "
 		  "true "
@@ -127,7 +126,7 @@ static void test_ranges(void **state)
 {
 	static const struct config_row rows[] = {
 		{"worker: {count: 0}\n",
-		 {"f:3: key 'worker.count': value '0' is out of range; allowed: 1 to 128 workers"}},
+		 {"f:3: key 'worker.count': value '0' is out of range; allowed: 1 worker"}},
 		{"usage: {checkpoint_bytes: 18446744073709551616}\n",
 		 {"f:3: key 'usage.checkpoint_bytes': value '18446744073709551616' is out of "
 		  "range; "
@@ -295,7 +294,7 @@ static void test_derived(void **state)
 {
 	static const char text[] =
 		"node: {name: x, state_dir: /s, runtime_dir: /r, endpoint: vpn.example.com}\n"
-		"worker: {count: 3, main_core: 2}\n"
+		"worker: {main_core: 1}\n"
 		"wireguard: {listen_port: 4500, psk_dir: /elsewhere}\n"
 		"memory: {mbufs: 32768}\n"
 		"ports:\n"
@@ -307,10 +306,8 @@ static void test_derived(void **state)
 	assert_int_equal(config_load_text(&config, text, strlen(text), "f", &report), 0);
 	assert_string_equal(config.node.endpoint.host, "vpn.example.com");
 	assert_int_equal(config.node.endpoint.port, 4500);
-	assert_int_equal(config.worker.n_cores, 3);
-	assert_int_equal(config.worker.cores[0], 1);
-	assert_int_equal(config.worker.cores[1], 3);
-	assert_int_equal(config.worker.cores[2], 4);
+	assert_int_equal(config.worker.n_cores, 1);
+	assert_int_equal(config.worker.cores[0], 2);
 	assert_int_equal(config.internet_port_idx, 0);
 	assert_int_equal(config.tunnel_port_idx, 1);
 	assert_int_equal(config.nat.external_addresses[0], 0xc0000202);

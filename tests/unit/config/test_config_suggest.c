@@ -17,7 +17,7 @@ static void test_nearest(void **state)
 		{"port", "ports[]"},
 		{"nat.timeout", "nat.timeouts"},
 		{"node.listen_port", "wireguard.listen_port"}, // right name, wrong section
-		{"wireguard.persistent_keepalive_sec", "tunnel.persistent_keepalive_sec"},
+		{"tunnel.handshake_burst", "wireguard.handshake_burst"},
 		{"worker.qqqqq", NULL},
 		{"x", NULL},
 		{"worker.a_name_that_is_longer_than_every_key_of_the_table", NULL},
