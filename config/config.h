@@ -89,6 +89,7 @@ struct config_wireguard {
 	uint32_t under_load_handshakes; // queued handshakes from which on a cookie is demanded
 	uint32_t handshakes_per_source; // per second and source address
 	uint32_t handshake_burst; // per source address
+	uint32_t persistent_keepalive_sec; // of the node towards its clients; 0 = off
 };
 
 struct config_tunnel {

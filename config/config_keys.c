@@ -110,6 +110,8 @@ const struct config_key config_keys[] = {
 	 HELP("Handshakes that one source address may start, on average.")},
 	{KEY(wireguard, handshake_burst), UINT(1, 1000, "handshakes"), DEFAULT("5"), DATAPLANE,
 	 HELP("Handshakes that one source address may start at once.")},
+	{KEY(wireguard, persistent_keepalive_sec), UINT(0, 65535, "seconds"), DEFAULT("0"), DATAPLANE,
+	 HELP("The node sends a keepalive to a client that has been silent so long; 0 = never.")},
 
 	{KEY(tunnel, network), OTHER(CONFIG_NETWORK), DEFAULT("10.8.0.0/16"), BOTH,
 	 HELP("Network of the clients' inner addresses; one address a session.")},

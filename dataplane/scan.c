@@ -15,6 +15,15 @@ static bool check_idle(const struct wg_timers *timers, uint64_t idle_ns, uint64_
 		(int64_t)(now_ns - received_ns) >= (int64_t)idle_ns;
 }
 
+// A keepalive needs a keypair, and none is younger than the last one made.
+static bool check_sendable(const struct wg_timers *timers, uint64_t now_ns)
+{
+	uint64_t derived_ns = atomic_load_explicit(&timers->derived_ns, memory_order_relaxed);
+
+	return derived_ns != 0 &&
+		(int64_t)(now_ns - derived_ns) < (int64_t)(WG_REJECT_AFTER_TIME_SEC * NS_PER_SEC);
+}
+
 unsigned scan_due(
 	const struct peer *peer,
 	const struct wg_timers *timers,
@@ -33,7 +42,8 @@ unsigned scan_due(
 	if (peer->asked_ns != 0 && now_ns - peer->asked_ns < SCAN_ASK_AGAIN_NS)
 		return ret;
 	due = wg_timers_due(timers, timing->persistent_keepalive_ns, now_ns);
-	if (due & (WG_TIMERS_KEEPALIVE | WG_TIMERS_PERSISTENT_KEEPALIVE))
+	if ((due & (WG_TIMERS_KEEPALIVE | WG_TIMERS_PERSISTENT_KEEPALIVE)) &&
+	    check_sendable(timers, now_ns))
 		ret |= SCAN_KEEPALIVE;
 	if (due & WG_TIMERS_ERASE)
 		ret |= SCAN_ERASE;
@@ -97,7 +107,7 @@ unsigned scan_poll(struct slowpath *sp)
 {
 	const struct config *config = sp->dp->config;
 	const struct scan_timing timing = {
-		.persistent_keepalive_ns = config->tunnel.persistent_keepalive_sec * NS_PER_SEC,
+		.persistent_keepalive_ns = config->wireguard.persistent_keepalive_sec * NS_PER_SEC,
 		.idle_ns = config->sessions.idle_event_sec * NS_PER_SEC,
 	};
 	struct scan *scan = &sp->scan;

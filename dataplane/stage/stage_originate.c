@@ -97,8 +97,12 @@ void stage_originate_error(
 
 void stage_originate_keepalive(struct worker *worker, uint32_t slot)
 {
-	struct rte_mbuf *m = packet_new(worker, worker->dp->tunnel_port, slot);
+	const struct wg_keypairs *keypairs = &worker->dp->sessions[slot].keypairs;
 
+	// The slow path knows when the last keypair was made, not whether the client confirmed it.
+	if (wg_keypairs_sending(keypairs, worker->now_ns) == NULL)
+		return;
+	struct rte_mbuf *m = packet_new(worker, worker->dp->tunnel_port, slot);
 	if (m == NULL)
 		return;
 	pkt_meta(m)->is_inbound = 1;

@@ -55,6 +55,9 @@ static const struct row rows[] = {
 	{"sent", SENT, 0, 300, 20, NEVER, false, 0, 0},
 	{"persistent, 24 s", ANSWERED, 25, 300, 24, NEVER, false, 0, 0},
 	{"persistent, 25 s", ANSWERED, 25, 300, 25, NEVER, false, 0, SCAN_KEEPALIVE},
+	{"persistent, 179 s", ANSWERED, 25, 300, 179, NEVER, false, 0, SCAN_KEEPALIVE},
+	{"persistent, no keypair left", ANSWERED, 25, 300, 180, NEVER, false, 0, 0},
+	{"received, no keypair left", RECEIVED, 0, 300, 180, NEVER, false, 0, 0},
 	{"persistent, off", ANSWERED, 0, 300, 25, NEVER, false, 0, 0},
 	{"idle, 299 s", ANSWERED, 0, 300, 299, NEVER, false, 0, 0},
 	{"idle, 300 s", ANSWERED, 0, 300, 300, NEVER, false, 0, SCAN_IDLE},
@@ -69,7 +72,7 @@ static const struct row rows[] = {
 	 START,
 	 false,
 	 0,
-	 SCAN_ERASE | SCAN_KEEPALIVE | SCAN_IDLE | SCAN_EXPIRE},
+	 SCAN_ERASE | SCAN_IDLE | SCAN_EXPIRE},
 };
 
 static void test_due(void **state)

@@ -483,6 +483,32 @@ static void test_keypair_life(void **state)
 	assert_true(worker_rig_check_conservation(test->rig, 0));
 }
 
+// A keepalive that nothing can seal is not made: it would end as a drop that tells of no fault.
+static void test_keepalive_needs_a_confirmed_keypair(void **state)
+{
+	struct test *test = *state;
+	struct mailbox *box = test->rig->worker->mailbox;
+	struct wg_keypairs *keypairs = &test->rig->dp.sessions[0].keypairs;
+	const struct mail mail = {.kind = MAIL_KEEPALIVE, .generation = WORKER_RIG_GENERATION};
+
+	assert_true(mail_send_down(box, &mail));
+	worker_poll(test->rig->worker);
+	assert_int_equal(worker_rig_receive(test->rig, 0, test->out), 0);
+	keypairs->next = keypairs->current; // as a responder before the first authentic packet
+	keypairs->current = NULL;
+	assert_true(mail_send_down(box, &mail));
+	worker_poll(test->rig->worker);
+	assert_int_equal(worker_rig_drops(test->rig, DROP_WG_NO_KEYPAIR), 0);
+	assert_int_equal(test->rig->worker->stats->originated_pkts, 1);
+	keypairs->current = keypairs->next;
+	keypairs->next = NULL;
+	worker_rig_advance(test->rig, WG_REJECT_AFTER_TIME_SEC * NS_PER_SEC);
+	assert_true(mail_send_down(box, &mail));
+	worker_poll(test->rig->worker);
+	assert_int_equal(worker_rig_drops(test->rig, DROP_WG_NO_KEYPAIR), 0);
+	assert_true(worker_rig_check_conservation(test->rig, 0));
+}
+
 static void test_counter_limit(void **state)
 {
 	struct test *test = *state;
@@ -589,6 +615,7 @@ int main(void)
 		T(test_hairpin_bills_both_sessions),
 		T(test_pings_to_the_node_are_free),
 		T(test_keypair_life),
+		T(test_keepalive_needs_a_confirmed_keypair),
 		T(test_counter_limit),
 		T(test_removed_session_hands_everything_back),
 		T(test_held_packet_of_a_removed_session),
