@@ -159,24 +159,32 @@ static void test_table(void **state)
 	}
 }
 
-// The file as it is: only the host's number of cores is not looked at.
-static void test_loads(void **state)
+static void load_shipped(struct config *config, const char *path)
 {
-	static struct config config;
 	static struct config_report report;
 	static char text[65536];
-	FILE *file = fopen(CONFIG_YAML, "r");
+	FILE *file = fopen(path, "r");
 	size_t len;
 
-	(void)state;
 	assert_non_null(file);
 	len = fread(text, 1, sizeof(text), file);
 	fclose(file);
 	assert_true(len < sizeof(text));
-	if (config_load_text(&config, text, len, "tollwire.yaml", &report) != 0)
+	if (config_load_text(config, text, len, path, &report) != 0 || report.n_warnings > 0)
 		fail_msg("%s", report.lines[0].text);
-	assert_int_equal(report.n_warnings, 0);
+}
+
+// The files as they are: only the host's number of cores is not looked at.
+static void test_loads(void **state)
+{
+	static struct config config;
+
+	(void)state;
+	load_shipped(&config, CONFIG_YAML);
 	assert_string_equal(config.node.name, "exit-1");
+	load_shipped(&config, CONFIG_EXAMPLES "/veth.yaml");
+	assert_string_equal(config.node.name, "veth");
+	assert_int_equal(config.n_ports, 2);
 }
 
 // What the programs print as help is what the file says.
