@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The artifacts in the tree are what the sources compile to, octet for octet, and they fit a real chain.
+// The artifacts in the tree are what the sources compile to, octet for octet, and they fit a real
+// chain.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PRODUCT, build } from "./build.mjs";
@@ -10,21 +11,33 @@ import { compile_sources, contractsDir, read_sources, settings } from "./compile
 test("sources compile to exactly the committed artifacts", () => {
 	for (const { name, text, committed } of build()) {
 		assert.ok(committed, `${name}: no artifact is committed`);
-		assert.ok(text === committed, `${name}: run scripts/build-contracts and commit what it writes`);
+		assert.ok(
+			text === committed,
+			`${name}: run scripts/build-contracts and commit what it writes`,
+		);
 	}
 });
 
 test("compiling twice gives the same octets", () => {
 	const [first, second] = [build(), build()];
-	assert.deepEqual(first.map((a) => a.text), second.map((a) => a.text));
+	assert.deepEqual(
+		first.map((a) => a.text),
+		second.map((a) => a.text),
+	);
 });
 
 test("a changed constant changes the artifact", () => {
 	const sources = read_sources(contractsDir);
 	const path = Object.keys(sources).find((name) => name.endsWith("/EscrowSettlement.sol"));
-	const changed = sources[path].content.replace("RESOLVE_SEC = 7 days", "RESOLVE_SEC = 8 days");
+	const changed = sources[path].content.replace(
+		"RESOLVE_SEC = 7 days",
+		"RESOLVE_SEC = 8 days",
+	);
 	assert.notEqual(changed, sources[path].content);
-	const { EscrowPayment, NodeRegistry } = compile_sources({ ...sources, [path]: { content: changed } });
+	const { EscrowPayment, NodeRegistry } = compile_sources({
+		...sources,
+		[path]: { content: changed },
+	});
 	assert.notEqual(EscrowPayment.bytecode, artifact("EscrowPayment").bytecode);
 	assert.equal(NodeRegistry.bytecode, artifact("NodeRegistry").bytecode);
 });
@@ -48,13 +61,17 @@ test("what is deployed is the artifact's code, immutables apart", async (t) => {
 	const chain = await startChain();
 	t.after(() => chain.stop());
 	const contracts = await deployTollwire(chain);
-	for (const [name, contract] of [["NodeRegistry", contracts.registry], ["EscrowPayment", contracts.escrow]]) {
+	for (const [name, contract] of [
+		["NodeRegistry", contracts.registry],
+		["EscrowPayment", contracts.escrow],
+	]) {
 		const code = await chain.rpc("eth_getCode", contract.target, "latest");
 		const expected = artifact(name).deployedBytecode;
 		assert.equal(code.length, expected.length);
 		// An immutable is a PUSH32 of zeroes in the artifact.
 		for (let i = 0; i < code.length; i++) {
-			if (code[i] !== expected[i]) assert.equal(expected[i], "0", `${name}: differs at nibble ${i}`);
+			if (code[i] !== expected[i])
+				assert.equal(expected[i], "0", `${name}: differs at nibble ${i}`);
 		}
 	}
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The work of scripts/build-contracts: compiles the product's contracts and compares with, or writes, the artifacts.
+// The work of scripts/build-contracts: compiles the product's contracts and compares with, or
+// writes, the artifacts.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { artifact_text, artifactsDir, compile, contractsDir } from "./compile.mjs";
@@ -29,7 +30,9 @@ export function main(args) {
 		const same = text === committed;
 		if (!same && !check) writeFileSync(path, text);
 		if (!same && check) stale++;
-		console.error(`${name}: ${same ? "unchanged" : check ? "differs from the sources" : "written"}`);
+		console.error(
+			`${name}: ${same ? "unchanged" : check ? "differs from the sources" : "written"}`,
+		);
 	}
 	return stale ? 1 : 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The helper that other tests stand on: its command line tells where the chain is, and the node never outlives its caller,
-// whichever way that ends.
+// The helper that other tests stand on: its command line tells where the chain is, and the node
+// never outlives its caller, whichever way that ends.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -15,7 +15,9 @@ import { startChain } from "./chain.mjs";
 const HELPER = fileURLToPath(new URL("./chain.mjs", import.meta.url));
 
 async function launch(...args) {
-	const child = spawn(process.execPath, [HELPER, ...args], { stdio: ["pipe", "pipe", "inherit"] });
+	const child = spawn(process.execPath, [HELPER, ...args], {
+		stdio: ["pipe", "pipe", "inherit"],
+	});
 	const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
 	const told = JSON.parse((await lines.next()).value);
 	return { child, told };
@@ -39,11 +41,15 @@ async function gone(pid) {
 describe("chain.mjs as a program", () => {
 	it("deploys, tells where, serves, and ends with its standard input", async () => {
 		const { child, told } = await launch();
-		const provider = new ethers.JsonRpcProvider(told.rpcUrl, undefined, { staticNetwork: true });
+		const provider = new ethers.JsonRpcProvider(told.rpcUrl, undefined, {
+			staticNetwork: true,
+		});
 		assert.equal(Number((await provider.getNetwork()).chainId), told.chainId);
-		for (const address of [told.registry, told.escrow]) assert.notEqual(await provider.getCode(address), "0x");
+		for (const address of [told.registry, told.escrow])
+			assert.notEqual(await provider.getCode(address), "0x");
 		assert.equal(told.accounts.length, 10);
-		for (const { address, key } of told.accounts) assert.equal(new ethers.Wallet(key).address, address);
+		for (const { address, key } of told.accounts)
+			assert.equal(new ethers.Wallet(key).address, address);
 		provider.destroy();
 		child.stdin.end();
 		assert.ok(await gone(told.pid));
@@ -60,10 +66,14 @@ describe("chain.mjs as a program", () => {
 
 	it("mines by the clock where told so", async () => {
 		const { child, told } = await launch("--block-time", "1");
-		const provider = new ethers.JsonRpcProvider(told.rpcUrl, undefined, { staticNetwork: true, cacheTimeout: -1 });
+		const provider = new ethers.JsonRpcProvider(told.rpcUrl, undefined, {
+			staticNetwork: true,
+			cacheTimeout: -1,
+		});
 		const first = await provider.getBlockNumber();
 		const until = Date.now() + 10000;
-		while ((await provider.getBlockNumber()) === first && Date.now() < until) await delay(100);
+		while ((await provider.getBlockNumber()) === first && Date.now() < until)
+			await delay(100);
 		assert.ok((await provider.getBlockNumber()) > first);
 		provider.destroy();
 		child.stdin.end();
@@ -71,7 +81,10 @@ describe("chain.mjs as a program", () => {
 	});
 
 	for (const signal of ["SIGTERM", "SIGINT", "SIGKILL"]) {
-		const skip = signal === "SIGKILL" && !existsSync("/usr/bin/setpriv") && "needs setpriv of util-linux";
+		const skip =
+			signal === "SIGKILL" &&
+			!existsSync("/usr/bin/setpriv") &&
+			"needs setpriv of util-linux";
 		it(`takes the node with it on ${signal}`, { skip }, async () => {
 			const { child, told } = await launch("--no-deploy");
 			child.kill(signal);

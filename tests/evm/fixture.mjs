@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a test of the contracts starts from: the people, a registered node, purchases, signatures, and the split computed
-// anew in JavaScript. Written from the README's text, not from the Solidity.
+// What a test of the contracts starts from: the people, a registered node, purchases, signatures,
+// and the split computed anew in JavaScript. Written from the README's text, not from the Solidity.
 import { ethers } from "ethers";
 import { Chain, deployTollwire, startChain } from "./chain.mjs";
 
@@ -62,7 +62,12 @@ export const TYPES = {
 export function split(bytes, boughtBytes, pricePerGB, feeBps = 100n) {
 	const cost = (BigInt(bytes) * pricePerGB) / GB;
 	const fee = (cost * feeBps) / 10000n;
-	return { cost, fee, operator: cost - fee, refund: (BigInt(boughtBytes) * pricePerGB) / GB - cost };
+	return {
+		cost,
+		fee,
+		operator: cost - fee,
+		refund: (BigInt(boughtBytes) * pricePerGB) / GB - cost,
+	};
 }
 
 // EIP-2098: 32 octets r, 32 octets s with the parity of y in its top bit.
@@ -72,12 +77,24 @@ export function compact(signature) {
 }
 
 export class Fixture {
-	// Accounts: 0 owner, 1 treasury, 2 operator, 3 settler, 4 payout, 5 buyer, 6 voucher signer, 7 attestor, 8 stranger, 9 usage signer.
+	// Accounts: 0 owner, 1 treasury, 2 operator, 3 settler, 4 payout, 5 buyer, 6 voucher
+	// signer, 7 attestor, 8 stranger, 9 usage signer.
 	static async create(chain, options = {}) {
 		const f = new Fixture();
 		f.chain = chain;
 		Object.assign(f, await deployTollwire(chain, options));
-		[, , f.operator, f.settler, f.payout, f.buyer, f.voucherSigner, f.attestor, f.stranger, f.usageSigner] = chain.accounts;
+		[
+			,
+			,
+			f.operator,
+			f.settler,
+			f.payout,
+			f.buyer,
+			f.voucherSigner,
+			f.attestor,
+			f.stranger,
+			f.usageSigner,
+		] = chain.accounts;
 		f.voucherWallet = Chain.wallet(6);
 		f.attestorWallet = Chain.wallet(7);
 		f.domain = {
@@ -88,7 +105,11 @@ export class Fixture {
 		};
 		f.salts = 0n;
 		f.nodeId = await f.register();
-		await chain.send(f.registry, f.operator, "setAttestor", [f.nodeId, f.attestor, true]);
+		await chain.send(f.registry, f.operator, "setAttestor", [
+			f.nodeId,
+			f.attestor,
+			true,
+		]);
 		return f;
 	}
 
@@ -116,16 +137,35 @@ export class Fixture {
 			settings: {},
 			...changes,
 		};
-		return [n.name, n.region, n.pricePerGB, n.bandwidthMbps, n.endpoint, n.apiUrl, this.settings(n.settings)];
+		return [
+			n.name,
+			n.region,
+			n.pricePerGB,
+			n.bandwidthMbps,
+			n.endpoint,
+			n.apiUrl,
+			this.settings(n.settings),
+		];
 	}
 
 	async register(changes = {}, from = this.operator) {
-		const receipt = await this.chain.send(this.registry, from, "registerNode", this.registration(changes));
+		const receipt = await this.chain.send(
+			this.registry,
+			from,
+			"registerNode",
+			this.registration(changes),
+		);
 		return receipt.events[0].args.nodeId;
 	}
 
 	async termsHash(asset = NATIVE, attestor = ethers.ZeroAddress, nodeId = this.nodeId) {
-		return (await this.chain.call(this.escrow, this.buyer, "currentTerms", [nodeId, asset, attestor])).termsHash;
+		return (
+			await this.chain.call(this.escrow, this.buyer, "currentTerms", [
+				nodeId,
+				asset,
+				attestor,
+			])
+		).termsHash;
 	}
 
 	// An order with defaults; a termsHash is asked of the chain unless one is given.
@@ -136,7 +176,8 @@ export class Fixture {
 			duration: DAY,
 			mode: Mode.voucher,
 			voucherSigner: this.voucherSigner,
-			attestor: changes.mode === Mode.attested ? this.attestor : ethers.ZeroAddress,
+			attestor:
+				changes.mode === Mode.attested ? this.attestor : ethers.ZeroAddress,
 			salt: ethers.toBeHex(++this.salts, 32),
 			asset: NATIVE,
 			...changes,
@@ -147,14 +188,29 @@ export class Fixture {
 	}
 
 	static args(o) {
-		return [o.nodeId, o.dataGB, o.duration, o.mode, o.voucherSigner, o.attestor, o.salt, o.termsHash];
+		return [
+			o.nodeId,
+			o.dataGB,
+			o.duration,
+			o.mode,
+			o.voucherSigner,
+			o.attestor,
+			o.salt,
+			o.termsHash,
+		];
 	}
 
 	// Buys with the native coin and returns the session's id.
 	async buy(changes = {}, { from = this.buyer, price = PRICE } = {}) {
 		const order = await this.order(changes);
 		const options = { value: BigInt(order.dataGB) * price };
-		const receipt = await this.chain.send(this.escrow, from, "createSession", Fixture.args(order), options);
+		const receipt = await this.chain.send(
+			this.escrow,
+			from,
+			"createSession",
+			Fixture.args(order),
+			options,
+		);
 		return receipt.events.find((e) => e.name === "SessionCreated").args.sessionId;
 	}
 
@@ -163,15 +219,32 @@ export class Fixture {
 	}
 
 	withdrawable(account, asset = NATIVE) {
-		return this.chain.call(this.escrow, this.stranger, "withdrawable", [account, asset]);
+		return this.chain.call(this.escrow, this.stranger, "withdrawable", [
+			account,
+			asset,
+		]);
 	}
 
-	async voucher(sessionId, cumulativeBytes, wallet = this.voucherWallet, domain = this.domain) {
+	async voucher(
+		sessionId,
+		cumulativeBytes,
+		wallet = this.voucherWallet,
+		domain = this.domain,
+	) {
 		const message = { sessionId, cumulativeBytes };
-		return { cumulativeBytes, ...compact(await wallet.signTypedData(domain, TYPES.voucher, message)) };
+		return {
+			cumulativeBytes,
+			...compact(await wallet.signTypedData(domain, TYPES.voucher, message)),
+		};
 	}
 
-	async attestation(sessionId, bytesUsed, checkpointsRoot = ROOT, wallet = this.attestorWallet, domain = this.domain) {
+	async attestation(
+		sessionId,
+		bytesUsed,
+		checkpointsRoot = ROOT,
+		wallet = this.attestorWallet,
+		domain = this.domain,
+	) {
 		const message = { sessionId, bytesUsed, checkpointsRoot };
 		return compact(await wallet.signTypedData(domain, TYPES.attestation, message));
 	}
@@ -190,13 +263,23 @@ export class Fixture {
 	}
 
 	async finalize(id, bytes, from = this.operator) {
-		return this.send(from, "finalizeSession", [id, bytes, ROOT, await this.voucher(id, bytes)]);
+		return this.send(from, "finalizeSession", [
+			id,
+			bytes,
+			ROOT,
+			await this.voucher(id, bytes),
+		]);
 	}
 }
 
-// Gives a describe() block a chain of its own with the fixture on it; every test starts from the state that `prepare` left.
-// Returns an object that is filled before the first test: { chain, f } and what `prepare` returns.
-export function useFixture({ before, beforeEach, after }, prepare = async () => ({}), options = {}) {
+// Gives a describe() block a chain of its own with the fixture on it; every test starts from the
+// state that `prepare` left. Returns an object that is filled before the first test: { chain, f }
+// and what `prepare` returns.
+export function useFixture(
+	{ before, beforeEach, after },
+	prepare = async () => ({}),
+	options = {},
+) {
 	const context = {};
 	let snapshot;
 	before(async () => {

@@ -1,194 +1,101 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Random calls by random callers with random figures, in random order and time, against a slow and obvious model: each call
-// must be refused for the reason that the model gives or do what it does, and after each one, for each asset,
-// balance of the escrow = Σ held by open and disputed sessions + Σ refunds not drawn + Σ withdrawable.
-// TOLLWIRE_FUZZ_SEED and TOLLWIRE_FUZZ_STEPS choose other runs; a failure prints its seed.
+// Random calls by random callers with random figures, in random order and time, against a slow and
+// obvious model: each call must be refused for the reason that the model gives or do what it does,
+// and after each one, for each asset, balance of the escrow = Σ held by open and disputed sessions
+// + Σ refunds not drawn + Σ withdrawable. TOLLWIRE_FUZZ_SEED and TOLLWIRE_FUZZ_STEPS choose other
+// runs; a failure prints its seed.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { ethers } from "ethers";
 import { Chain, mocks, startChain } from "./chain.mjs";
-import { DAY, Fixture, GB, HOUR, Mode, NATIVE, NO_PERMIT, NO_VOUCHER, PRICE, ROOT, split, useFixture } from "./fixture.mjs";
+import { Model, generator } from "./model.mjs";
+import {
+	DAY,
+	Fixture,
+	GB,
+	HOUR,
+	Mode,
+	NATIVE,
+	NO_PERMIT,
+	NO_VOUCHER,
+	PRICE,
+	ROOT,
+	split,
+	useFixture,
+} from "./fixture.mjs";
 
 const SEED = Number(process.env.TOLLWIRE_FUZZ_SEED ?? 20260101);
 const STEPS = Number(process.env.TOLLWIRE_FUZZ_STEPS ?? 700);
 const PRICES = [1n, 7n, 999999999n, 500000n, PRICE, 10n ** 18n + 1n, (1n << 96n) - 1n];
 
-function generator(seed) {
-	let a = seed >>> 0;
-	const next = () => {
-		a = (a + 0x6d2b79f5) >>> 0;
-		let t = Math.imul(a ^ (a >>> 15), 1 | a);
-		t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-		return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-	};
-	const int = (n) => Math.floor(next() * n);
-	return { int, chance: (p) => next() < p, pick: (list) => list[int(list.length)], below: (n) => (BigInt(int(2 ** 30)) * n) / (1n << 30n) };
-}
-
-// A session as the README tells it: amounts are kept here, where the contract derives them.
-class Model {
-	constructor(f) {
-		this.f = f;
-		this.sessions = new Map();
-		this.credits = new Map();
-		this.now = 0n;
-	}
-
-	credit(account, asset, amount) {
-		const key = `${account} ${asset}`;
-		this.credits.set(key, (this.credits.get(key) ?? 0n) + amount);
-	}
-
-	operator(who) {
-		return who === this.f.operator || who === this.f.settler;
-	}
-
-	// Raises what the operator was paid for to n bytes.
-	raise(s, n) {
-		const [from, to] = [split(s.claimed, s.bought, s.price, s.fee), split(n, s.bought, s.price, s.fee)];
-		this.credit(s.payout, s.asset, to.operator - from.operator);
-		this.credit(s.treasury, s.asset, to.fee - from.fee);
-		s.held -= to.cost - from.cost;
-		s.claimed = n;
-	}
-
-	settle(s, n, push) {
-		this.raise(s, n);
-		s.status = "settled";
-		s.refundable = s.held;
-		if (push) this.draw(s);
-	}
-
-	draw(s) {
-		s.held -= s.refundable;
-		s.refundable = 0n;
-	}
-
-	// Each returns a reason, or undefined after it did what the call does.
-	claim(who, s, n, good) {
-		if (!this.operator(who)) return "NotOperatorOrSettler";
-		if (s.status === "settled") return "WrongStatus";
-		if (!good) return "BadVoucher";
-		const limit = s.status === "proposed" || s.status === "disputed" ? s.proposed : s.bought;
-		const target = n < limit ? n : limit;
-		if (target > s.claimed) this.raise(s, target);
-	}
-
-	check_finalize(s, n, voucher, good) {
-		if (s.status !== "open" && s.status !== "closed") return "WrongStatus";
-		if (n < s.claimed) return "BytesBelowClaimed";
-		if (n > s.bought) return "BytesAboveBought";
-		if (voucher === undefined) return n === s.claimed ? undefined : "VoucherRequired";
-		if (n > voucher) return "BytesAboveVoucher";
-		return good ? undefined : "BadVoucher";
-	}
-
-	check_propose(s, n) {
-		if (s.mode === Mode.voucher) return "WrongMode";
-		if (s.status !== "open" && s.status !== "closed") return "WrongStatus";
-		if (n < s.claimed) return "BytesBelowClaimed";
-		if (n > s.bought) return "BytesAboveBought";
-	}
-
-	do_propose(s, n) {
-		const end = this.now + s.window;
-		s.deadline = s.status === "open" && s.expiry > end ? s.expiry : end;
-		s.status = "proposed";
-		s.proposed = n;
-	}
-
-	check_execute(who, s) {
-		if (s.status !== "proposed" && s.status !== "disputed") return "WrongStatus";
-		if (this.now >= s.deadline) return;
-		return s.status === "proposed" && who === s.buyer ? undefined : "WindowOpen";
-	}
-
-	close(who, s) {
-		if (who !== s.buyer) return "NotBuyer";
-		if (s.status !== "open") return "WrongStatus";
-		s.status = "closed";
-		s.deadline = (s.expiry < this.now ? s.expiry : this.now) + s.grace;
-	}
-
-	dispute(who, s, n) {
-		if (who !== s.buyer && who !== s.signer) return "NotBuyerOrVoucherSigner";
-		if (s.status !== "proposed") return "WrongStatus";
-		if (this.now >= s.deadline) return "WindowOver";
-		if (n < s.claimed) return "BytesBelowClaimed";
-		if (n >= s.proposed) return "BytesAboveProposed";
-		this.raise(s, n);
-		s.status = "disputed";
-		s.deadline = this.now + BigInt(7 * DAY);
-		s.refundable = split(s.proposed, s.bought, s.price, s.fee).refund;
-	}
-
-	resolve(s, n, good) {
-		if (s.status !== "disputed") return "WrongStatus";
-		if (this.now >= s.deadline) return "WindowOver";
-		if (n < s.claimed) return "BytesBelowClaimed";
-		if (n > s.proposed) return "BytesAboveProposed";
-		if (!good || s.attestor === NATIVE) return "BadAttestation";
-		this.settle(s, n, true);
-	}
-
-	attested(who, s, n, good) {
-		if (!this.operator(who)) return "NotOperatorOrSettler";
-		if (s.mode !== Mode.attested) return "WrongMode";
-		if (s.status === "disputed" || s.status === "settled") return "WrongStatus";
-		if (n < s.claimed) return "BytesBelowClaimed";
-		if (n > s.bought) return "BytesAboveBought";
-		if (!good) return "BadAttestation";
-		this.settle(s, n, true);
-	}
-
-	reclaim(who, s) {
-		if (who !== s.buyer) return "NotBuyer";
-		if (s.status !== "open" && s.status !== "closed") return "WrongStatus";
-		if (this.now < (s.status === "open" ? s.expiry + s.grace : s.deadline)) return "GraceNotOver";
-		this.settle(s, s.claimed, true);
-	}
-
-	top_up(who, s, gb, extra, value) {
-		if (who !== s.buyer) return "NotBuyer";
-		if (s.status !== "open") return "WrongStatus";
-		if (this.now >= s.expiry) return "Expired";
-		if (s.asset !== NATIVE) return "WrongAsset";
-		if (gb === 0n) return "BadDataAmount";
-		if (extra > BigInt(90 * DAY) || s.expiry + extra > this.now + BigInt(90 * DAY)) return "BadDuration";
-		if (value !== gb * s.price) return "WrongValue";
-		s.bought += gb * GB;
-		s.expiry += extra;
-		s.held += value;
-	}
-}
-
 async function run(c, seed, steps) {
 	const { chain, f, usd } = c;
 	const r = generator(seed);
 	const m = new Model(f);
-	const people = [f.operator, f.settler, f.payout, f.buyer, f.voucherSigner, f.attestor, f.stranger, f.owner, f.treasury];
-	const state = { fee: 100n, treasury: f.treasury, payout: f.payout, window: BigInt(DAY), grace: BigInt(DAY), price: { [NATIVE]: PRICE, [usd.target]: 500000n } };
+	const people = [
+		f.operator,
+		f.settler,
+		f.payout,
+		f.buyer,
+		f.voucherSigner,
+		f.attestor,
+		f.stranger,
+		f.owner,
+		f.treasury,
+	];
+	const state = {
+		fee: 100n,
+		treasury: f.treasury,
+		payout: f.payout,
+		window: BigInt(DAY),
+		grace: BigInt(DAY),
+		price: { [NATIVE]: PRICE, [usd.target]: 500000n },
+	};
 	const tally = { done: 0, refused: {} };
 	m.now = BigInt(await chain.now());
 
 	const who = (...likely) => (r.chance(0.85) ? r.pick(likely) : r.pick(people));
 	const bytes = (s) => {
-		const edges = [0n, s.claimed - 1n, s.claimed, s.claimed + 1n, s.proposed - 1n, s.proposed, s.proposed + 1n, s.bought, s.bought + 1n];
-		const n = r.chance(0.5) ? s.claimed + r.below(s.bought - s.claimed + 1n) : r.pick([...edges, ethers.MaxUint256, r.below(s.bought + 1n)]);
+		const edges = [
+			0n,
+			s.claimed - 1n,
+			s.claimed,
+			s.claimed + 1n,
+			s.proposed - 1n,
+			s.proposed,
+			s.proposed + 1n,
+			s.bought,
+			s.bought + 1n,
+		];
+		const n = r.chance(0.5)
+			? s.claimed + r.below(s.bought - s.claimed + 1n)
+			: r.pick([...edges, ethers.MaxUint256, r.below(s.bought + 1n)]);
 		return n < 0n ? 0n : n;
 	};
 	const voucher = async (s, n) => {
 		const good = r.chance(0.93);
-		const [right, wrong] = s.signer === f.buyer ? [Chain.wallet(5), f.voucherWallet] : [f.voucherWallet, Chain.wallet(5)];
+		const [right, wrong] =
+			s.signer === f.buyer
+				? [Chain.wallet(5), f.voucherWallet]
+				: [f.voucherWallet, Chain.wallet(5)];
 		return [await f.voucher(s.id, n, good ? right : wrong), good];
 	};
 	const attestation = async (s, n) => {
 		const good = r.chance(0.93);
-		return [await f.attestation(s.id, n, ROOT, good ? f.attestorWallet : f.voucherWallet), good];
+		return [
+			await f.attestation(
+				s.id,
+				n,
+				ROOT,
+				good ? f.attestorWallet : f.voucherWallet,
+			),
+			good,
+		];
 	};
 
-	// Sends at the model's time and compares; `expected` runs against the model after the clock has moved.
+	// Sends at the model's time and compares; `expected` runs against the model after the clock
+	// has moved.
 	const attempt = async (from, fn, args, expected, options, contract = f.escrow) => {
 		await chain.rpc("evm_setNextBlockTimestamp", Number(m.now));
 		let reason, receipt;
@@ -211,16 +118,57 @@ async function run(c, seed, steps) {
 		const dataGB = BigInt(1 + r.int(20));
 		const duration = r.pick([1, HOUR, DAY, 30 * DAY, 90 * DAY]);
 		const signer = r.chance(0.4) ? f.buyer : f.voucherSigner;
-		const { asset: _, ...order } = await f.order({ asset, mode, attestor, dataGB, duration, voucherSigner: signer });
+		const { asset: _, ...order } = await f.order({
+			asset,
+			mode,
+			attestor,
+			dataGB,
+			duration,
+			voucherSigner: signer,
+		});
 		const price = state.price[asset];
 		const create = () => {
-			const id = ethers.keccak256(ethers.AbiCoder.defaultAbiCoder().encode(["uint256", "address", "address", "bytes32"], [chain.chainId, f.escrow.target, f.buyer, order.salt]));
+			const id = ethers.keccak256(
+				ethers.AbiCoder.defaultAbiCoder().encode(
+					["uint256", "address", "address", "bytes32"],
+					[chain.chainId, f.escrow.target, f.buyer, order.salt],
+				),
+			);
 			const { fee, treasury, payout, window, grace } = state;
 			const expiry = m.now + BigInt(duration);
-			m.sessions.set(id, { id, asset, mode, attestor, price, fee, treasury, payout, window, grace, buyer: f.buyer, signer, bought: dataGB * GB, held: dataGB * price, claimed: 0n, proposed: 0n, expiry, deadline: 0n, refundable: 0n, status: "open" });
+			m.sessions.set(id, {
+				id,
+				asset,
+				mode,
+				attestor,
+				price,
+				fee,
+				treasury,
+				payout,
+				window,
+				grace,
+				buyer: f.buyer,
+				signer,
+				bought: dataGB * GB,
+				held: dataGB * price,
+				claimed: 0n,
+				proposed: 0n,
+				expiry,
+				deadline: 0n,
+				refundable: 0n,
+				status: "open",
+			});
 		};
-		if (asset === NATIVE) return attempt(f.buyer, "createSession", Fixture.args(order), create, { value: dataGB * price });
-		return attempt(f.buyer, "createSessionWithToken", [order, asset, dataGB * price, NO_PERMIT], create);
+		if (asset === NATIVE)
+			return attempt(f.buyer, "createSession", Fixture.args(order), create, {
+				value: dataGB * price,
+			});
+		return attempt(
+			f.buyer,
+			"createSessionWithToken",
+			[order, asset, dataGB * price, NO_PERMIT],
+			create,
+		);
 	};
 
 	const ACTIONS = {
@@ -232,10 +180,17 @@ async function run(c, seed, steps) {
 		finalizeSession: async (s) => {
 			const [from, n] = [who(f.operator, f.settler), bytes(s)];
 			const covered = r.chance(0.8) ? n : bytes(s);
-			const [v, good] = r.chance(0.85) ? await voucher(s, covered) : [NO_VOUCHER, undefined];
+			const [v, good] = r.chance(0.85)
+				? await voucher(s, covered)
+				: [NO_VOUCHER, undefined];
 			const check = () => {
 				if (!m.operator(from)) return "NotOperatorOrSettler";
-				const reason = m.check_finalize(s, n, good === undefined ? undefined : covered, good);
+				const reason = m.check_finalize(
+					s,
+					n,
+					good === undefined ? undefined : covered,
+					good,
+				);
 				if (!reason) m.settle(s, n, true);
 				return reason;
 			};
@@ -244,7 +199,9 @@ async function run(c, seed, steps) {
 		finalizeAttested: async (s) => {
 			const [from, n] = [who(f.operator, f.settler), bytes(s)];
 			const [a, good] = await attestation(s, n);
-			return attempt(from, "finalizeAttested", [s.id, n, ROOT, a], () => m.attested(from, s, n, good));
+			return attempt(from, "finalizeAttested", [s.id, n, ROOT, a], () =>
+				m.attested(from, s, n, good),
+			);
 		},
 		closeSession: async (s) => {
 			const from = who(f.buyer);
@@ -253,7 +210,9 @@ async function run(c, seed, steps) {
 		proposeSettlement: async (s) => {
 			const [from, n] = [who(f.operator, f.settler), bytes(s)];
 			const check = () => {
-				const reason = m.operator(from) ? m.check_propose(s, n) : "NotOperatorOrSettler";
+				const reason = m.operator(from)
+					? m.check_propose(s, n)
+					: "NotOperatorOrSettler";
 				if (!reason) m.do_propose(s, n);
 				return reason;
 			};
@@ -266,13 +225,20 @@ async function run(c, seed, steps) {
 		resolve: async (s) => {
 			const [from, n] = [r.pick(people), bytes(s)];
 			const [a, good] = await attestation(s, n);
-			return attempt(from, "resolve", [s.id, n, ROOT, a], () => m.resolve(s, n, good));
+			return attempt(from, "resolve", [s.id, n, ROOT, a], () =>
+				m.resolve(s, n, good),
+			);
 		},
 		execute: async (s) => {
 			const from = who(f.buyer, f.stranger);
 			const check = () => {
 				const reason = m.check_execute(from, s);
-				if (!reason) m.settle(s, s.status === "proposed" ? s.proposed : s.claimed, true);
+				if (!reason)
+					m.settle(
+						s,
+						s.status === "proposed" ? s.proposed : s.claimed,
+						true,
+					);
 				return reason;
 			};
 			return attempt(from, "execute", [s.id], check);
@@ -285,7 +251,13 @@ async function run(c, seed, steps) {
 			const [from, gb] = [who(f.buyer), BigInt(r.int(4))];
 			const extra = BigInt(r.pick([0, 0, HOUR, DAY, 89 * DAY, 91 * DAY]));
 			const value = gb * s.price + BigInt(r.chance(0.1) ? 1 : 0);
-			return attempt(from, "topUp", [s.id, gb, extra], () => m.top_up(from, s, gb, extra, value), { value });
+			return attempt(
+				from,
+				"topUp",
+				[s.id, gb, extra],
+				() => m.top_up(from, s, gb, extra, value),
+				{ value },
+			);
 		},
 		withdrawRefund: async (s) => {
 			const from = who(f.buyer);
@@ -297,7 +269,10 @@ async function run(c, seed, steps) {
 			return attempt(from, "withdrawRefund", [s.id], check);
 		},
 		withdraw: async () => {
-			const [from, asset] = [who(f.payout, f.treasury, f.stranger), r.pick([NATIVE, usd.target])];
+			const [from, asset] = [
+				who(f.payout, f.treasury, f.stranger),
+				r.pick([NATIVE, usd.target]),
+			];
 			const check = () => {
 				if (!m.credits.get(`${from} ${asset}`)) return "NothingToWithdraw";
 				m.credits.delete(`${from} ${asset}`);
@@ -312,18 +287,35 @@ async function run(c, seed, steps) {
 				const n = bytes(s);
 				plan.push([s, n, ...(await voucher(s, n))]);
 			}
-			const items = plan.map(([s, n, v]) => ({ sessionId: s.id, bytesUsed: n, checkpointsRoot: ROOT, voucher: v }));
+			const items = plan.map(([s, n, v]) => ({
+				sessionId: s.id,
+				bytesUsed: n,
+				checkpointsRoot: ROOT,
+				voucher: v,
+			}));
 			const skipped = [];
 			const check = () => {
 				if (!m.operator(from)) return "NotOperatorOrSettler";
 				for (const [s, n, , good] of plan) {
 					const reason = m.check_finalize(s, n, n, good);
-					if (reason) skipped.push([s.id, f.escrow.interface.getError(reason).selector]);
+					if (reason)
+						skipped.push([
+							s.id,
+							f.escrow.interface.getError(reason)
+								.selector,
+						]);
 					else m.settle(s, n, false);
 				}
 			};
-			const receipt = await attempt(from, "finalizeBatch", [f.nodeId, items], check);
-			const told = receipt?.events.filter((e) => e.name === "BatchItemSkipped").map((e) => e.args.toArray());
+			const receipt = await attempt(
+				from,
+				"finalizeBatch",
+				[f.nodeId, items],
+				check,
+			);
+			const told = receipt?.events
+				.filter((e) => e.name === "BatchItemSkipped")
+				.map((e) => e.args.toArray());
 			assert.deepEqual(told ?? [], skipped);
 		},
 		proposeBatch: async () => {
@@ -333,39 +325,84 @@ async function run(c, seed, steps) {
 				const s = r.pick([...m.sessions.values()]);
 				plan.push([s, bytes(s)]);
 			}
-			const items = plan.map(([s, n]) => ({ sessionId: s.id, bytesUsed: n, checkpointsRoot: ROOT }));
+			const items = plan.map(([s, n]) => ({
+				sessionId: s.id,
+				bytesUsed: n,
+				checkpointsRoot: ROOT,
+			}));
 			const skipped = [];
 			const check = () => {
 				if (!m.operator(from)) return "NotOperatorOrSettler";
 				for (const [s, n] of plan) {
 					const reason = m.check_propose(s, n);
-					if (reason) skipped.push([s.id, f.escrow.interface.getError(reason).selector]);
+					if (reason)
+						skipped.push([
+							s.id,
+							f.escrow.interface.getError(reason)
+								.selector,
+						]);
 					else m.do_propose(s, n);
 				}
 			};
-			const receipt = await attempt(from, "proposeBatch", [f.nodeId, items], check);
-			const told = receipt?.events.filter((e) => e.name === "BatchItemSkipped").map((e) => e.args.toArray());
+			const receipt = await attempt(
+				from,
+				"proposeBatch",
+				[f.nodeId, items],
+				check,
+			);
+			const told = receipt?.events
+				.filter((e) => e.name === "BatchItemSkipped")
+				.map((e) => e.args.toArray());
 			assert.deepEqual(told ?? [], skipped);
 		},
 		executeBatch: async () => {
 			const from = who(f.buyer, f.stranger);
 			const plan = [];
-			for (let i = r.int(6); i >= 0; i--) plan.push(r.pick([...m.sessions.values()]));
+			for (let i = r.int(6); i >= 0; i--)
+				plan.push(r.pick([...m.sessions.values()]));
 			const check = () => {
 				for (const s of plan) {
-					if (!m.check_execute(from, s)) m.settle(s, s.status === "proposed" ? s.proposed : s.claimed, false);
+					if (!m.check_execute(from, s))
+						m.settle(
+							s,
+							s.status === "proposed"
+								? s.proposed
+								: s.claimed,
+							false,
+						);
 				}
 			};
-			return attempt(from, "executeBatch", [f.nodeId, plan.map((s) => s.id)], check);
+			return attempt(
+				from,
+				"executeBatch",
+				[f.nodeId, plan.map((s) => s.id)],
+				check,
+			);
 		},
 		settings: async () => {
-			// Later terms are for later sessions: whatever changes here must not show in the books of those that exist.
-			const [fee, price, payout] = [BigInt(r.int(501)), r.pick(PRICES), r.pick([f.payout, f.stranger, f.treasury])];
-			const [window, grace] = [BigInt(r.pick([HOUR, DAY, 7 * DAY])), BigInt(r.pick([6 * HOUR, DAY, 7 * DAY]))];
+			// Later terms are for later sessions: whatever changes here must not show
+			// in the books of those that exist.
+			const [fee, price, payout] = [
+				BigInt(r.int(501)),
+				r.pick(PRICES),
+				r.pick([f.payout, f.stranger, f.treasury]),
+			];
+			const [window, grace] = [
+				BigInt(r.pick([HOUR, DAY, 7 * DAY])),
+				BigInt(r.pick([6 * HOUR, DAY, 7 * DAY])),
+			];
 			await chain.send(f.escrow, f.owner, "setFee", [fee]);
-			await chain.send(f.registry, f.operator, "setPrice", [f.nodeId, NATIVE, price]);
+			await chain.send(f.registry, f.operator, "setPrice", [
+				f.nodeId,
+				NATIVE,
+				price,
+			]);
 			await chain.send(f.registry, f.operator, "setPayout", [f.nodeId, payout]);
-			await chain.send(f.registry, f.operator, "setWindows", [f.nodeId, window, grace]);
+			await chain.send(f.registry, f.operator, "setWindows", [
+				f.nodeId,
+				window,
+				grace,
+			]);
 			Object.assign(state, { fee, payout, window, grace });
 			state.price[NATIVE] = price;
 			m.now = BigInt(await chain.now());
@@ -376,43 +413,93 @@ async function run(c, seed, steps) {
 		for (const asset of [NATIVE, usd.target]) {
 			let sum = 0n;
 			for (const s of m.sessions.values()) if (s.asset === asset) sum += s.held;
-			for (const [key, amount] of m.credits) if (key.endsWith(asset)) sum += amount;
-			const balance = asset === NATIVE ? await chain.balance(f.escrow.target) : await usd.balanceOf(f.escrow.target);
+			for (const [key, amount] of m.credits)
+				if (key.endsWith(asset)) sum += amount;
+			const balance =
+				asset === NATIVE
+					? await chain.balance(f.escrow.target)
+					: await usd.balanceOf(f.escrow.target);
 			assert.equal(balance, sum, `books of ${asset} at step ${tally.done}`);
 		}
 		if (!full) return;
 		for (const s of m.sessions.values()) {
 			const real = await f.session(s.id);
-			assert.deepEqual([real.claimedBytes, real.proposedBytes, real.boughtBytes, real.held, real.refundable], [s.claimed, s.proposed, s.bought, s.held, s.refundable]);
+			assert.deepEqual(
+				[
+					real.claimedBytes,
+					real.proposedBytes,
+					real.boughtBytes,
+					real.held,
+					real.refundable,
+				],
+				[s.claimed, s.proposed, s.bought, s.held, s.refundable],
+			);
 		}
-		for (const [key, amount] of m.credits) assert.equal(await f.withdrawable(...key.split(" ")), amount);
+		for (const [key, amount] of m.credits)
+			assert.equal(await f.withdrawable(...key.split(" ")), amount);
 	};
 
 	for (; tally.done < steps; tally.done++) {
 		m.now += BigInt(r.pick([1, 1, 1, 60, HOUR, HOUR, 6 * HOUR, DAY, 2 * DAY]));
-		const live = [...m.sessions.values()].filter((s) => s.status !== "settled" || r.chance(0.1));
+		const live = [...m.sessions.values()].filter(
+			(s) => s.status !== "settled" || r.chance(0.1),
+		);
 		if (live.length < 4 || r.chance(0.12)) await buy();
 		else {
-			// Late stages are rare by chance: where a session is proposed or disputed, its own calls come more often.
+			// Late stages are rare by chance: where a session is proposed or disputed,
+			// its own calls come more often.
 			const s = r.pick(live);
-			const likely = { proposed: ["dispute", "dispute", "execute", "claim", "finalizeAttested"], disputed: ["resolve", "withdrawRefund", "claim", "execute"], settled: ["withdrawRefund"] }[s.status];
-			const name = likely && r.chance(0.6) ? r.pick(likely) : r.pick(Object.keys(ACTIONS));
+			const likely = {
+				proposed: [
+					"dispute",
+					"dispute",
+					"execute",
+					"claim",
+					"finalizeAttested",
+				],
+				disputed: ["resolve", "withdrawRefund", "claim", "execute"],
+				settled: ["withdrawRefund"],
+			}[s.status];
+			const name =
+				likely && r.chance(0.6)
+					? r.pick(likely)
+					: r.pick(Object.keys(ACTIONS));
 			await ACTIONS[name](s);
 		}
 		await check_books(tally.done % 100 === 99);
 	}
 
-	// To the end: everything settles, everybody draws, and the escrow is empty to the last unit.
+	// To the end: everything settles, everybody draws, and the escrow is empty to the last
+	// unit.
 	m.now += BigInt(200 * DAY);
 	for (const s of m.sessions.values()) {
 		m.now += 1n;
-		if (s.status === "open" || s.status === "closed") await attempt(f.buyer, "reclaim", [s.id], () => m.reclaim(f.buyer, s));
-		else if (s.status !== "settled") await attempt(f.stranger, "execute", [s.id], () => void m.settle(s, s.status === "proposed" ? s.proposed : s.claimed, true));
-		if (s.refundable) await attempt(f.buyer, "withdrawRefund", [s.id], () => void m.draw(s));
+		if (s.status === "open" || s.status === "closed")
+			await attempt(f.buyer, "reclaim", [s.id], () => m.reclaim(f.buyer, s));
+		else if (s.status !== "settled")
+			await attempt(
+				f.stranger,
+				"execute",
+				[s.id],
+				() =>
+					void m.settle(
+						s,
+						s.status === "proposed" ? s.proposed : s.claimed,
+						true,
+					),
+			);
+		if (s.refundable)
+			await attempt(f.buyer, "withdrawRefund", [s.id], () => void m.draw(s));
 	}
 	for (const key of [...m.credits.keys()]) {
 		m.now += 1n;
-		if (m.credits.get(key)) await attempt(key.split(" ")[0], "withdraw", [key.split(" ")[1]], () => void m.credits.delete(key));
+		if (m.credits.get(key))
+			await attempt(
+				key.split(" ")[0],
+				"withdraw",
+				[key.split(" ")[1]],
+				() => void m.credits.delete(key),
+			);
 	}
 	await check_books(true);
 	assert.equal(await chain.balance(f.escrow.target), 0n);
@@ -427,10 +514,22 @@ describe("fuzz", () => {
 		c.chain = await startChain();
 		c.f = await Fixture.create(c.chain);
 		c.usd = await c.chain.deploy(mocks().Stablecoin);
-		await c.chain.send(c.f.registry, c.f.operator, "setPrice", [c.f.nodeId, c.usd.target, 500000n]);
+		await c.chain.send(c.f.registry, c.f.operator, "setPrice", [
+			c.f.nodeId,
+			c.usd.target,
+			500000n,
+		]);
 		await c.chain.send(c.usd, c.f.buyer, "mint", [c.f.buyer, 1n << 128n]);
-		await c.chain.send(c.usd, c.f.buyer, "approve", [c.f.escrow.target, ethers.MaxUint256]);
-		for (const account of c.chain.accounts) await c.chain.rpc("anvil_setBalance", account, ethers.toQuantity(1n << 160n));
+		await c.chain.send(c.usd, c.f.buyer, "approve", [
+			c.f.escrow.target,
+			ethers.MaxUint256,
+		]);
+		for (const account of c.chain.accounts)
+			await c.chain.rpc(
+				"anvil_setBalance",
+				account,
+				ethers.toQuantity(1n << 160n),
+			);
 		snapshot = await c.chain.snapshot();
 	});
 	after(() => c.chain?.stop());
@@ -442,7 +541,11 @@ describe("fuzz", () => {
 			t.diagnostic(JSON.stringify(refused));
 			// A run that refuses everything, or meets few reasons, would prove little.
 			assert.ok(refused.none > STEPS / 4, `only ${refused.none} calls succeeded`);
-			if (STEPS >= 500) assert.ok(Object.keys(refused).length >= 12, `only ${Object.keys(refused)}`);
+			if (STEPS >= 500)
+				assert.ok(
+					Object.keys(refused).length >= 12,
+					`only ${Object.keys(refused)}`,
+				);
 		});
 	}
 });
@@ -457,14 +560,29 @@ describe("split into claims", () => {
 		for (let round = 0; round < 25; round++) {
 			const price = r.chance(0.5) ? r.pick(PRICES) : 1n + r.below(10n ** 15n);
 			const fee = BigInt(r.int(501));
-			await chain.send(f.registry, f.operator, "setPrice", [f.nodeId, NATIVE, price]);
+			await chain.send(f.registry, f.operator, "setPrice", [
+				f.nodeId,
+				NATIVE,
+				price,
+			]);
 			await chain.send(f.escrow, f.owner, "setFee", [fee]);
-			const [whole, parts] = [await f.buy({ dataGB: 3n }, { price }), await f.buy({ dataGB: 3n }, { price })];
+			const [whole, parts] = [
+				await f.buy({ dataGB: 3n }, { price }),
+				await f.buy({ dataGB: 3n }, { price }),
+			];
 			const total = r.below(3n * GB + 1n);
 			const gains = async (act) => {
-				const earlier = [await f.withdrawable(f.payout), await f.withdrawable(f.treasury), await chain.balance(f.escrow.target)];
+				const earlier = [
+					await f.withdrawable(f.payout),
+					await f.withdrawable(f.treasury),
+					await chain.balance(f.escrow.target),
+				];
 				await act();
-				return [(await f.withdrawable(f.payout)) - earlier[0], (await f.withdrawable(f.treasury)) - earlier[1], (await chain.balance(f.escrow.target)) - earlier[2]];
+				return [
+					(await f.withdrawable(f.payout)) - earlier[0],
+					(await f.withdrawable(f.treasury)) - earlier[1],
+					(await chain.balance(f.escrow.target)) - earlier[2],
+				];
 			};
 			const one = await gains(() => f.finalize(whole, total));
 			const many = await gains(async () => {

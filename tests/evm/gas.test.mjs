@@ -17,17 +17,28 @@ describe("gas", () => {
 	const execution = (name) => results[name].execution / results[name].each;
 
 	it("finalizeBatch, a voucher each: at most x402's 19,204 a session in a batch of ten", () => {
-		assert.ok(execution("finalizeBatch of 10") <= X402.claimInBatchOfTen, `${execution("finalizeBatch of 10")}`);
-		assert.ok(execution("finalizeBatch of 10, claimed before") <= X402.claimInBatchOfTen);
+		assert.ok(
+			execution("finalizeBatch of 10") <= X402.claimInBatchOfTen,
+			`${execution("finalizeBatch of 10")}`,
+		);
+		assert.ok(
+			execution("finalizeBatch of 10, claimed before") <= X402.claimInBatchOfTen,
+		);
 	});
 
 	it("also where the batch writes the first credits there are", () => {
-		assert.ok(execution("finalizeBatch of 10, first credits") <= X402.claimInBatchOfTen, `${execution("finalizeBatch of 10, first credits")}`);
+		assert.ok(
+			execution("finalizeBatch of 10, first credits") <= X402.claimInBatchOfTen,
+			`${execution("finalizeBatch of 10, first credits")}`,
+		);
 	});
 
 	it("less at 100", () => {
 		assert.ok(execution("finalizeBatch of 100") < execution("finalizeBatch of 10"));
-		assert.ok(results["finalizeBatch of 100"].receipt / 100 < results["finalizeBatch of 10"].receipt / 10);
+		assert.ok(
+			results["finalizeBatch of 100"].receipt / 100 <
+				results["finalizeBatch of 10"].receipt / 10,
+		);
 	});
 
 	it("a batch of 100 fits a transaction's gas cap (EIP-7825, 2^24)", () => {
@@ -35,6 +46,9 @@ describe("gas", () => {
 	});
 
 	it("perf/results/gas.md is what was measured", () => {
-		assert.ok(readFileSync(path, "utf8") === table(results), "run node tests/evm/gas.mjs --write");
+		assert.ok(
+			readFileSync(path, "utf8") === table(results),
+			"run node tests/evm/gas.mjs --write",
+		);
 	});
 });

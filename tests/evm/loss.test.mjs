@@ -1,12 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What each side can lose in each mode: one test for each cell of the table in the contracts' README, under the cell's name.
-// Each plays the cell's worst case through to the end and shows both that the loss is possible and that it is no larger.
+// What each side can lose in each mode: one test for each cell of the table in the contracts'
+// README, under the cell's name. Each plays the cell's worst case through to the end and shows both
+// that the loss is possible and that it is no larger.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { ethers } from "ethers";
 import { mocks } from "./chain.mjs";
-import { DAY, Fixture, GB, Mode, NATIVE, NO_VOUCHER, PRICE, ROOT, Status, split, useFixture } from "./fixture.mjs";
+import {
+	DAY,
+	Fixture,
+	GB,
+	Mode,
+	NATIVE,
+	NO_VOUCHER,
+	PRICE,
+	ROOT,
+	Status,
+	split,
+	useFixture,
+} from "./fixture.mjs";
 
 const DEPOSIT = 10n * PRICE;
 const value_of = (bytes) => split(bytes, 10n * GB, PRICE).cost;
@@ -14,17 +27,21 @@ const value_of = (bytes) => split(bytes, 10n * GB, PRICE).cost;
 describe("what each side can lose", () => {
 	const c = useFixture({ before, beforeEach, after });
 
-	// What operator (with the fee) and buyer ended up with; the escrow must be empty of this session.
+	// What operator (with the fee) and buyer ended up with; the escrow must be empty of this
+	// session.
 	const outcome = async (id) => {
 		const s = await c.f.session(id);
 		assert.equal(s.status, Status.settled);
 		if (s.refundable) await c.f.send(c.f.buyer, "withdrawRefund", [id]);
 		assert.equal((await c.f.session(id)).held, 0n);
-		const paid = (await c.f.withdrawable(c.f.payout)) + (await c.f.withdrawable(c.f.treasury));
+		const paid =
+			(await c.f.withdrawable(c.f.payout)) +
+			(await c.f.withdrawable(c.f.treasury));
 		assert.equal(await c.chain.balance(c.f.escrow.target), paid);
 		return { operator: paid, buyer: DEPOSIT - paid };
 	};
-	const buy = (mode, attestor = mode === Mode.attested ? c.f.attestor : NATIVE) => c.f.buy({ mode, attestor });
+	const buy = (mode, attestor = mode === Mode.attested ? c.f.attestor : NATIVE) =>
+		c.f.buy({ mode, attestor });
 	const propose = (id, n) => c.f.send(c.f.operator, "proposeSettlement", [id, n, ROOT]);
 
 	it("voucher, buyer: what it signed and did not get, never more than the newest voucher", async () => {
@@ -33,15 +50,38 @@ describe("what each side can lose", () => {
 		const id = await buy(Mode.voucher);
 		const voucher = await f.voucher(id, received + tolerance);
 		// Everything a greedy node can try beyond the voucher.
-		await f.fails(f.operator, "claim", [id, { ...voucher, cumulativeBytes: 10n * GB }], "BadVoucher");
-		await f.fails(f.operator, "finalizeSession", [id, received + tolerance + 1n, ROOT, voucher], "BytesAboveVoucher");
+		await f.fails(
+			f.operator,
+			"claim",
+			[id, { ...voucher, cumulativeBytes: 10n * GB }],
+			"BadVoucher",
+		);
+		await f.fails(
+			f.operator,
+			"finalizeSession",
+			[id, received + tolerance + 1n, ROOT, voucher],
+			"BytesAboveVoucher",
+		);
 		await f.fails(f.operator, "proposeSettlement", [id, 10n * GB, ROOT], "WrongMode");
-		await f.fails(f.operator, "finalizeAttested", [id, 10n * GB, ROOT, await f.attestation(id, 10n * GB)], "WrongMode");
+		await f.fails(
+			f.operator,
+			"finalizeAttested",
+			[id, 10n * GB, ROOT, await f.attestation(id, 10n * GB)],
+			"WrongMode",
+		);
 		// The buyer sleeps for a year; the node takes what it can.
 		await chain.advance(365 * DAY);
-		await f.send(f.operator, "finalizeSession", [id, received + tolerance, ROOT, voucher]);
+		await f.send(f.operator, "finalizeSession", [
+			id,
+			received + tolerance,
+			ROOT,
+			voucher,
+		]);
 		const end = await outcome(id);
-		assert.equal(end.operator - value_of(received), value_of(received + tolerance) - value_of(received));
+		assert.equal(
+			end.operator - value_of(received),
+			value_of(received + tolerance) - value_of(received),
+		);
 		assert.equal(end.buyer, DEPOSIT - value_of(received + tolerance));
 	});
 
@@ -53,7 +93,10 @@ describe("what each side can lose", () => {
 		await f.fails(f.buyer, "reclaim", [id], "GraceNotOver");
 		await chain.advance(DAY);
 		await f.send(f.buyer, "reclaim", [id]);
-		assert.deepEqual(await outcome(id), { operator: value_of(GB), buyer: DEPOSIT - value_of(GB) });
+		assert.deepEqual(await outcome(id), {
+			operator: value_of(GB),
+			buyer: DEPOSIT - value_of(GB),
+		});
 	});
 
 	it("voucher, operator: what it served beyond the newest voucher, one credit", async () => {
@@ -64,7 +107,13 @@ describe("what each side can lose", () => {
 		// The buyer stops signing, closes, and does its best to be first.
 		await f.send(f.buyer, "closeSession", [id]);
 		await chain.advance(DAY - 30);
-		for (const [fn, args] of [["reclaim", [id]], ["closeSession", [id]], ["execute", [id]], ["dispute", [id, 0n]]]) await assert.rejects(f.send(f.buyer, fn, args));
+		for (const [fn, args] of [
+			["reclaim", [id]],
+			["closeSession", [id]],
+			["execute", [id]],
+			["dispute", [id, 0n]],
+		])
+			await assert.rejects(f.send(f.buyer, fn, args));
 		await f.send(f.operator, "claim", [id, newest]);
 		await chain.advance(DAY);
 		await f.send(f.buyer, "reclaim", [id]);
@@ -85,8 +134,18 @@ describe("what each side can lose", () => {
 	it("attested, buyer: what a false attestor attests, up to the whole deposit", async () => {
 		const { f } = c;
 		const id = await buy(Mode.attested);
-		await f.fails(f.operator, "finalizeAttested", [id, 10n * GB + 1n, ROOT, await f.attestation(id, 10n * GB + 1n)], "BytesAboveBought");
-		await f.send(f.operator, "finalizeAttested", [id, 10n * GB, ROOT, await f.attestation(id, 10n * GB)]);
+		await f.fails(
+			f.operator,
+			"finalizeAttested",
+			[id, 10n * GB + 1n, ROOT, await f.attestation(id, 10n * GB + 1n)],
+			"BytesAboveBought",
+		);
+		await f.send(f.operator, "finalizeAttested", [
+			id,
+			10n * GB,
+			ROOT,
+			await f.attestation(id, 10n * GB),
+		]);
 		assert.deepEqual(await outcome(id), { operator: DEPOSIT, buyer: 0n });
 	});
 
@@ -97,10 +156,25 @@ describe("what each side can lose", () => {
 		const awake = await buy(Mode.attested);
 		await propose(awake, 8n * GB);
 		await f.send(f.buyer, "dispute", [awake, GB]);
-		await f.fails(f.operator, "finalizeAttested", [awake, 10n * GB, ROOT, await f.attestation(awake, 10n * GB)], "WrongStatus");
+		await f.fails(
+			f.operator,
+			"finalizeAttested",
+			[awake, 10n * GB, ROOT, await f.attestation(awake, 10n * GB)],
+			"WrongStatus",
+		);
 		// Even a false attestor is now bounded by the proposal.
-		await f.fails(f.stranger, "resolve", [awake, 10n * GB, ROOT, await f.attestation(awake, 10n * GB)], "BytesAboveProposed");
-		await f.send(f.stranger, "resolve", [awake, 8n * GB, ROOT, await f.attestation(awake, 8n * GB)]);
+		await f.fails(
+			f.stranger,
+			"resolve",
+			[awake, 10n * GB, ROOT, await f.attestation(awake, 10n * GB)],
+			"BytesAboveProposed",
+		);
+		await f.send(f.stranger, "resolve", [
+			awake,
+			8n * GB,
+			ROOT,
+			await f.attestation(awake, 8n * GB),
+		]);
 		await chain.advance(2 * DAY);
 		await f.send(f.stranger, "execute", [slept]);
 		const paid = (await f.withdrawable(f.payout)) + (await f.withdrawable(f.treasury));
@@ -113,11 +187,24 @@ describe("what each side can lose", () => {
 		const voucher = await f.voucher(id, 2n * GB);
 		await propose(id, 6n * GB);
 		await f.send(f.buyer, "dispute", [id, 0n]);
-		await f.fails(f.operator, "finalizeAttested", [id, 6n * GB, ROOT, await f.attestation(id, 6n * GB, ROOT, f.voucherWallet)], "WrongStatus");
+		await f.fails(
+			f.operator,
+			"finalizeAttested",
+			[
+				id,
+				6n * GB,
+				ROOT,
+				await f.attestation(id, 6n * GB, ROOT, f.voucherWallet),
+			],
+			"WrongStatus",
+		);
 		await f.send(f.operator, "claim", [id, voucher]);
 		await chain.advance(7 * DAY);
 		await f.send(f.buyer, "execute", [id]);
-		assert.deepEqual(await outcome(id), { operator: value_of(2n * GB), buyer: DEPOSIT - value_of(2n * GB) });
+		assert.deepEqual(await outcome(id), {
+			operator: value_of(2n * GB),
+			buyer: DEPOSIT - value_of(2n * GB),
+		});
 	});
 
 	it("optimistic, buyer: a proposal it sleeps through, up to the whole deposit", async () => {
@@ -137,7 +224,10 @@ describe("what each side can lose", () => {
 		await f.send(f.buyer, "dispute", [id, 3n * GB]);
 		await chain.advance(7 * DAY);
 		await f.send(f.stranger, "execute", [id]);
-		assert.deepEqual(await outcome(id), { operator: value_of(3n * GB), buyer: DEPOSIT - value_of(3n * GB) });
+		assert.deepEqual(await outcome(id), {
+			operator: value_of(3n * GB),
+			buyer: DEPOSIT - value_of(3n * GB),
+		});
 	});
 
 	it("optimistic, buyer: or to what its attestor says, never above the proposal", async () => {
@@ -145,8 +235,18 @@ describe("what each side can lose", () => {
 		const id = await buy(Mode.optimistic, c.f.attestor);
 		await propose(id, 7n * GB);
 		await f.send(f.buyer, "dispute", [id, 0n]);
-		await f.fails(f.operator, "resolve", [id, 8n * GB, ROOT, await f.attestation(id, 8n * GB)], "BytesAboveProposed");
-		await f.send(f.operator, "resolve", [id, 7n * GB, ROOT, await f.attestation(id, 7n * GB)]);
+		await f.fails(
+			f.operator,
+			"resolve",
+			[id, 8n * GB, ROOT, await f.attestation(id, 8n * GB)],
+			"BytesAboveProposed",
+		);
+		await f.send(f.operator, "resolve", [
+			id,
+			7n * GB,
+			ROOT,
+			await f.attestation(id, 7n * GB),
+		]);
 		assert.equal((await outcome(id)).operator, value_of(7n * GB));
 	});
 
@@ -155,7 +255,12 @@ describe("what each side can lose", () => {
 		const id = await buy(Mode.optimistic);
 		await propose(id, 6n * GB);
 		await f.send(f.buyer, "dispute", [id, 0n]);
-		await f.fails(f.operator, "resolve", [id, 6n * GB, ROOT, await f.attestation(id, 6n * GB)], "BadAttestation");
+		await f.fails(
+			f.operator,
+			"resolve",
+			[id, 6n * GB, ROOT, await f.attestation(id, 6n * GB)],
+			"BadAttestation",
+		);
 		await chain.advance(7 * DAY);
 		await f.send(f.buyer, "execute", [id]);
 		assert.deepEqual(await outcome(id), { operator: 0n, buyer: DEPOSIT });
@@ -174,7 +279,8 @@ describe("what each side can lose", () => {
 		const signed = 5n * GB;
 		const escapes = {
 			closing: (id) => f.send(f.buyer, "closeSession", [id]),
-			"expiring, up to the end of the grace": async (id) => chain.setTime((await f.session(id)).expiry + BigInt(DAY) - 10n),
+			"expiring, up to the end of the grace": async (id) =>
+				chain.setTime((await f.session(id)).expiry + BigInt(DAY) - 10n),
 			disputing: async (id, mode) => {
 				if (mode === Mode.voucher) return;
 				await propose(id, 9n * GB);
@@ -187,7 +293,12 @@ describe("what each side can lose", () => {
 				await f.send(f.voucherSigner, "dispute", [id, 0n]);
 				await chain.advance(7 * DAY);
 			},
-			"code at the signer's address": () => chain.rpc("anvil_setCode", f.voucherSigner, mocks().Actor.deployedBytecode),
+			"code at the signer's address": () =>
+				chain.rpc(
+					"anvil_setCode",
+					f.voucherSigner,
+					mocks().Actor.deployedBytecode,
+				),
 		};
 		for (const mode of Object.values(Mode)) {
 			for (const [name, escape] of Object.entries(escapes)) {
@@ -196,7 +307,9 @@ describe("what each side can lose", () => {
 				const voucher = await f.voucher(id, signed);
 				await escape(id, mode);
 				await f.send(f.operator, "claim", [id, voucher]);
-				const paid = (await f.withdrawable(f.payout)) + (await f.withdrawable(f.treasury));
+				const paid =
+					(await f.withdrawable(f.payout)) +
+					(await f.withdrawable(f.treasury));
 				assert.equal(paid, value_of(signed), `mode ${mode}, ${name}`);
 				await chain.rpc("evm_revert", snapshot);
 			}
@@ -208,14 +321,25 @@ describe("what each side can lose", () => {
 		const wallet = await chain.deploy(mocks().Actor);
 		for (const mode of Object.values(Mode)) {
 			const order = await f.order({ mode });
-			const data = f.escrow.interface.encodeFunctionData("createSession", Fixture.args(order));
-			await chain.send(wallet, f.buyer, "run", [f.escrow.target, data], { value: DEPOSIT });
+			const data = f.escrow.interface.encodeFunctionData(
+				"createSession",
+				Fixture.args(order),
+			);
+			await chain.send(wallet, f.buyer, "run", [f.escrow.target, data], {
+				value: DEPOSIT,
+			});
 			for (const behaviour of [1, 2, 3]) {
 				const snapshot = await chain.snapshot();
 				await chain.send(wallet, f.buyer, "set", [behaviour, NATIVE, "0x"]);
 				const id = await f.escrow.sessionIdOf(wallet.target, order.salt);
-				const [gained, gas] = [await f.withdrawable(f.payout), (await f.finalize(id, 4n * GB)).gasUsed];
-				assert.equal((await f.withdrawable(f.payout)) - gained, split(4n * GB, 10n * GB, PRICE).operator);
+				const [gained, gas] = [
+					await f.withdrawable(f.payout),
+					(await f.finalize(id, 4n * GB)).gasUsed,
+				];
+				assert.equal(
+					(await f.withdrawable(f.payout)) - gained,
+					split(4n * GB, 10n * GB, PRICE).operator,
+				);
 				assert.ok(gas < 160000n, `${gas}`);
 				const s = await f.session(id);
 				assert.equal(s.held, s.refundable);
@@ -248,15 +372,24 @@ describe("what each side can lose", () => {
 			await f.finalize(id, 5n * GB);
 		}
 		assert.equal(await f.withdrawable(f.owner), 0n);
-		assert.equal(await f.withdrawable(f.treasury), 3n * split(5n * GB, 10n * GB, PRICE).fee);
-		assert.equal(await f.withdrawable(f.payout), 3n * split(5n * GB, 10n * GB, PRICE).operator);
+		assert.equal(
+			await f.withdrawable(f.treasury),
+			3n * split(5n * GB, 10n * GB, PRICE).fee,
+		);
+		assert.equal(
+			await f.withdrawable(f.payout),
+			3n * split(5n * GB, 10n * GB, PRICE).operator,
+		);
 		// Nor does its leaving stop anything.
 		await f.send(f.owner, "setTreasury", [f.treasury]);
 		const last = await buy(Mode.voucher);
 		await f.send(f.owner, "renounceOwnership", []);
 		await f.finalize(last, GB);
 		await chain.send(f.escrow, f.payout, "withdraw", [NATIVE]);
-		await f.send(f.treasury, "withdrawTo", [NATIVE, ethers.Wallet.createRandom().address]);
+		await f.send(f.treasury, "withdrawTo", [
+			NATIVE,
+			ethers.Wallet.createRandom().address,
+		]);
 		assert.equal(await chain.balance(f.escrow.target), 0n);
 	});
 });

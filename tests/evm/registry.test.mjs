@@ -13,9 +13,11 @@ const DOCUMENT = ethers.id("another document");
 
 describe("NodeRegistry", () => {
 	const c = useFixture(hooks);
-	const entry = async (id = c.f.nodeId) => (await c.chain.call(c.f.registry, c.f.stranger, "getNode", [id])).toObject(true);
+	const entry = async (id = c.f.nodeId) =>
+		(await c.chain.call(c.f.registry, c.f.stranger, "getNode", [id])).toObject(true);
 	const send = (fn, ...args) => c.chain.send(c.f.registry, c.f.operator, fn, args);
-	const refused = (who, fn, args, reason) => c.chain.fails(c.f.registry, who, fn, args, reason);
+	const refused = (who, fn, args, reason) =>
+		c.chain.fails(c.f.registry, who, fn, args, reason);
 
 	it("registers: next id, event, defaults of 24 h, active", async () => {
 		const { f, chain } = c;
@@ -23,7 +25,19 @@ describe("NodeRegistry", () => {
 		const { events } = await chain.send(f.registry, f.stranger, "registerNode", args);
 		assert.equal(events[0].name, "NodeRegistered");
 		const told = events[0].args.toObject();
-		assert.deepEqual([told.nodeId, told.operator, told.name, told.region, told.pricePerGB, told.bandwidthMbps, told.endpoint, told.apiUrl], [2n, f.stranger, ...args.slice(0, 3), 10000n, ...args.slice(4, 6)]);
+		assert.deepEqual(
+			[
+				told.nodeId,
+				told.operator,
+				told.name,
+				told.region,
+				told.pricePerGB,
+				told.bandwidthMbps,
+				told.endpoint,
+				told.apiUrl,
+			],
+			[2n, f.stranger, ...args.slice(0, 3), 10000n, ...args.slice(4, 6)],
+		);
 		assert.equal(told.settings.wgPublicKey, ethers.id("wireguard"));
 		const { nodeId, pricePerGB, node } = await entry(2n);
 		assert.deepEqual([nodeId, pricePerGB], [2n, PRICE]);
@@ -66,21 +80,72 @@ describe("NodeRegistry", () => {
 			[{ settings: { windowSec: 2 ** 32 - 1 } }, "BadWindow"],
 			[{ settings: { graceSec: 2 ** 24 + DAY } }, "BadGrace"],
 		];
-		for (const [changes, reason] of cases) await refused(f.stranger, "registerNode", f.registration(changes), reason);
-		const widest = { name: "x".repeat(64), region: "x".repeat(32), endpoint: "x".repeat(256), apiUrl: "", pricePerGB: (1n << 96n) - 1n };
-		await f.register({ ...widest, settings: { settler: NATIVE, metadataHash: ethers.ZeroHash, windowSec: HOUR, graceSec: 6 * HOUR } });
-		await f.register({ pricePerGB: 0n, settings: { windowSec: 7 * DAY, graceSec: 7 * DAY } });
+		for (const [changes, reason] of cases)
+			await refused(f.stranger, "registerNode", f.registration(changes), reason);
+		const widest = {
+			name: "x".repeat(64),
+			region: "x".repeat(32),
+			endpoint: "x".repeat(256),
+			apiUrl: "",
+			pricePerGB: (1n << 96n) - 1n,
+		};
+		await f.register({
+			...widest,
+			settings: {
+				settler: NATIVE,
+				metadataHash: ethers.ZeroHash,
+				windowSec: HOUR,
+				graceSec: 6 * HOUR,
+			},
+		});
+		await f.register({
+			pricePerGB: 0n,
+			settings: { windowSec: 7 * DAY, graceSec: 7 * DAY },
+		});
 	});
 
-	// Function, arguments after the node id, what the entry becomes, event and its arguments after the node id.
+	// Function, arguments after the node id, what the entry becomes, event and its arguments
+	// after the node id.
 	const SETTERS = [
-		["updateNode", (f) => ["renamed", "us", 1, "e:1", "u", DOCUMENT], { name: "renamed", region: "us", bandwidthMbps: 1n, endpoint: "e:1", apiUrl: "u", metadataHash: DOCUMENT }, "NodeUpdated"],
+		[
+			"updateNode",
+			(f) => ["renamed", "us", 1, "e:1", "u", DOCUMENT],
+			{
+				name: "renamed",
+				region: "us",
+				bandwidthMbps: 1n,
+				endpoint: "e:1",
+				apiUrl: "u",
+				metadataHash: DOCUMENT,
+			},
+			"NodeUpdated",
+		],
 		["setActive", () => [false], { active: false }, "NodeActiveChanged"],
-		["setPayout", (f) => [f.stranger], (f) => ({ payout: f.stranger }), "PayoutChanged"],
-		["setSettler", (f) => [f.stranger], (f) => ({ settler: f.stranger }), "SettlerChanged"],
-		["setUsageSigner", (f) => [f.stranger], (f) => ({ usageSigner: f.stranger }), "UsageSignerChanged"],
+		[
+			"setPayout",
+			(f) => [f.stranger],
+			(f) => ({ payout: f.stranger }),
+			"PayoutChanged",
+		],
+		[
+			"setSettler",
+			(f) => [f.stranger],
+			(f) => ({ settler: f.stranger }),
+			"SettlerChanged",
+		],
+		[
+			"setUsageSigner",
+			(f) => [f.stranger],
+			(f) => ({ usageSigner: f.stranger }),
+			"UsageSignerChanged",
+		],
 		["setWireGuardKey", () => [KEY], { wgPublicKey: KEY }, "WireGuardKeyChanged"],
-		["setWindows", () => [HOUR, 6 * HOUR], { windowSec: BigInt(HOUR), graceSec: BigInt(6 * HOUR) }, "WindowsChanged"],
+		[
+			"setWindows",
+			() => [HOUR, 6 * HOUR],
+			{ windowSec: BigInt(HOUR), graceSec: BigInt(6 * HOUR) },
+			"WindowsChanged",
+		],
 		["setPrice", () => [NATIVE, 5n], {}, "PriceChanged"],
 		["setAttestor", (f) => [f.stranger, true], {}, "AttestorChanged"],
 	];
@@ -91,17 +156,29 @@ describe("NodeRegistry", () => {
 			const args = args_of(f);
 			await f.register({}, f.stranger);
 			const [mine, theirs] = [await entry(), await entry(2n)];
-			for (const who of f.chain.accounts.filter((a) => a !== f.operator)) await refused(who, fn, [f.nodeId, ...args], "NotOperator");
+			for (const who of f.chain.accounts.filter((a) => a !== f.operator))
+				await refused(who, fn, [f.nodeId, ...args], "NotOperator");
 			await refused(f.operator, fn, [2n, ...args], "NotOperator");
-			for (const id of [0n, 3n, ethers.MaxUint256]) await refused(f.operator, fn, [id, ...args], "UnknownNode");
+			for (const id of [0n, 3n, ethers.MaxUint256])
+				await refused(f.operator, fn, [id, ...args], "UnknownNode");
 			const receipt = await send(fn, f.nodeId, ...args);
 			const expected = typeof change === "function" ? change(f) : change;
 			const now = await entry();
 			assert.deepEqual(now.node, { ...mine.node, ...expected });
 			assert.deepEqual(await entry(2n), theirs);
-			assert.deepEqual([receipt.events.length, receipt.events[0].name, receipt.events[0].args[0]], [1, event, f.nodeId]);
+			assert.deepEqual(
+				[
+					receipt.events.length,
+					receipt.events[0].name,
+					receipt.events[0].args[0],
+				],
+				[1, event, f.nodeId],
+			);
 			const plain = (x) => (typeof x === "number" ? BigInt(x) : x);
-			assert.deepEqual(receipt.events[0].args.toArray().slice(1), args.map(plain));
+			assert.deepEqual(
+				receipt.events[0].args.toArray().slice(1),
+				args.map(plain),
+			);
 		});
 	}
 
@@ -109,7 +186,11 @@ describe("NodeRegistry", () => {
 		const { f } = c;
 		for (const [fn, args, reason] of [
 			["updateNode", ["", "", 1, "", "", ethers.ZeroHash], "BadText"],
-			["updateNode", ["n", "x".repeat(33), 1, "", "", ethers.ZeroHash], "BadText"],
+			[
+				"updateNode",
+				["n", "x".repeat(33), 1, "", "", ethers.ZeroHash],
+				"BadText",
+			],
 			["setPayout", [NATIVE], "BadAddress"],
 			["setUsageSigner", [NATIVE], "BadAddress"],
 			["setAttestor", [NATIVE, true], "BadAddress"],
@@ -121,7 +202,10 @@ describe("NodeRegistry", () => {
 			await refused(f.operator, fn, [f.nodeId, ...args], reason);
 		}
 		await send("setWindows", f.nodeId, 0, 0);
-		assert.deepEqual([(await entry()).node.windowSec, (await entry()).node.graceSec], [BigInt(DAY), BigInt(DAY)]);
+		assert.deepEqual(
+			[(await entry()).node.windowSec, (await entry()).node.graceSec],
+			[BigInt(DAY), BigInt(DAY)],
+		);
 		await send("setSettler", f.nodeId, NATIVE);
 	});
 
@@ -131,7 +215,16 @@ describe("NodeRegistry", () => {
 		await send("setPrice", f.nodeId, token, 500000n);
 		assert.equal(await f.registry.priceOf(f.nodeId, token), 500000n);
 		assert.equal(await f.registry.priceOf(f.nodeId, NATIVE), PRICE);
-		assert.equal((await chain.call(f.registry, f.stranger, "offerOf", [f.nodeId, token, NATIVE])).pricePerGB, 500000n);
+		assert.equal(
+			(
+				await chain.call(f.registry, f.stranger, "offerOf", [
+					f.nodeId,
+					token,
+					NATIVE,
+				])
+			).pricePerGB,
+			500000n,
+		);
 		await send("setPrice", f.nodeId, token, 0n);
 		await refused(f.stranger, "offerOf", [f.nodeId, token, NATIVE], "AssetNotPriced");
 	});
@@ -141,7 +234,12 @@ describe("NodeRegistry", () => {
 		for (let i = 2; i <= 7; i++) await f.register({ name: `exit-${i}` });
 		await send("setActive", 3n, false);
 		const page = async (offset, limit) => {
-			const { page: rows, total } = await chain.call(f.registry, f.stranger, "listNodes", [offset, limit]);
+			const { page: rows, total } = await chain.call(
+				f.registry,
+				f.stranger,
+				"listNodes",
+				[offset, limit],
+			);
 			assert.equal(total, 7n);
 			return rows.map((row) => Number(row.nodeId));
 		};
@@ -149,7 +247,13 @@ describe("NodeRegistry", () => {
 		assert.deepEqual(await page(0, 3), [1, 2, 3]);
 		assert.deepEqual(await page(3, 3), [4, 5, 6]);
 		assert.deepEqual(await page(6, 3), [7]);
-		for (const [offset, limit] of [[7, 3], [0, 0], [ethers.MaxUint256, 3], [100, ethers.MaxUint256]]) assert.deepEqual(await page(offset, limit), []);
+		for (const [offset, limit] of [
+			[7, 3],
+			[0, 0],
+			[ethers.MaxUint256, 3],
+			[100, ethers.MaxUint256],
+		])
+			assert.deepEqual(await page(offset, limit), []);
 		assert.deepEqual(await page(5, ethers.MaxUint256), [6, 7]);
 		await refused(f.stranger, "getNode", [8n], "UnknownNode");
 		await refused(f.stranger, "getNode", [0n], "UnknownNode");
@@ -158,7 +262,12 @@ describe("NodeRegistry", () => {
 	it("a page never has more than 100 rows", async () => {
 		const { f, chain } = c;
 		for (let i = 0; i < 101; i++) await f.register();
-		const { page, total } = await chain.call(f.registry, f.stranger, "listNodes", [0, 1000]);
+		const { page, total } = await chain.call(
+			f.registry,
+			f.stranger,
+			"listNodes",
+			[0, 1000],
+		);
 		assert.deepEqual([page.length, total], [100, 102n]);
 	});
 
@@ -166,18 +275,33 @@ describe("NodeRegistry", () => {
 		const { f, chain } = c;
 		await refused(f.owner, "bindEscrow", [f.escrow.target], "AlreadyBound");
 		const fresh = await chain.deploy(artifact("NodeRegistry"));
-		for (const who of [f.operator, f.stranger]) await chain.fails(fresh, who, "bindEscrow", [f.escrow.target], "NotDeployer");
+		for (const who of [f.operator, f.stranger])
+			await chain.fails(
+				fresh,
+				who,
+				"bindEscrow",
+				[f.escrow.target],
+				"NotDeployer",
+			);
 		await chain.fails(fresh, f.owner, "bindEscrow", [f.stranger], "BadAddress");
 		await chain.fails(fresh, f.owner, "bindEscrow", [NATIVE], "BadAddress");
-		const { events } = await chain.send(fresh, f.owner, "bindEscrow", [f.escrow.target]);
-		assert.deepEqual([events[0].name, events[0].args.escrow], ["EscrowBound", f.escrow.target]);
+		const { events } = await chain.send(fresh, f.owner, "bindEscrow", [
+			f.escrow.target,
+		]);
+		assert.deepEqual(
+			[events[0].name, events[0].args.escrow],
+			["EscrowBound", f.escrow.target],
+		);
 		await chain.fails(fresh, f.owner, "bindEscrow", [f.escrow.target], "AlreadyBound");
 	});
 
 	it("operator and settler may settle, nobody else; an unknown node has neither", async () => {
 		const { f } = c;
 		for (const who of f.chain.accounts) {
-			assert.equal(await f.registry.maySettle(f.nodeId, who), who === f.operator || who === f.settler);
+			assert.equal(
+				await f.registry.maySettle(f.nodeId, who),
+				who === f.operator || who === f.settler,
+			);
 			assert.equal(await f.registry.maySettle(99n, who), false);
 		}
 		assert.equal(await f.registry.maySettle(99n, NATIVE), false);

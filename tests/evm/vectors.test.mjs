@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The committed vectors are what ethers computes, and the contracts compute the same: type hashes, domain, ids, terms, and
-// who signed. So a C encoder or a wallet that agrees with the file agrees with the chain.
+// The committed vectors are what ethers computes, and the contracts compute the same: type hashes,
+// domain, ids, terms, and who signed. So a C encoder or a wallet that agrees with the file agrees
+// with the chain.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
@@ -32,13 +33,16 @@ test("the local chain's contracts have the addresses of the file", () => {
 test("domain separator and ERC-5267 domain", async () => {
 	assert.equal(await f.escrow.domainSeparator(), v.domain.separator);
 	const d = await f.escrow.eip712Domain();
-	assert.deepEqual([d.fields, d.name, d.version, d.chainId, d.verifyingContract], [
-		"0x0f",
-		v.domain.name,
-		v.domain.version,
-		BigInt(v.domain.chainId),
-		v.domain.verifyingContract,
-	]);
+	assert.deepEqual(
+		[d.fields, d.name, d.version, d.chainId, d.verifyingContract],
+		[
+			"0x0f",
+			v.domain.name,
+			v.domain.version,
+			BigInt(v.domain.chainId),
+			v.domain.verifyingContract,
+		],
+	);
 });
 
 test("type hashes", async () => {
@@ -48,18 +52,28 @@ test("type hashes", async () => {
 });
 
 test("the README quotes every type string", () => {
-	const readme = readFileSync(new URL("../../controlplane/chain/evm/contracts/README.md", import.meta.url), "utf8");
-	for (const { type } of Object.values(v.types)) assert.ok(readme.includes(`\n${type}\n`), type);
+	const readme = readFileSync(
+		new URL("../../controlplane/chain/evm/contracts/README.md", import.meta.url),
+		"utf8",
+	);
+	for (const { type } of Object.values(v.types))
+		assert.ok(readme.includes(`\n${type}\n`), type);
 });
 
 test("session ids", async () => {
-	for (const s of v.session_ids) assert.equal(await f.escrow.sessionIdOf(s.buyer, s.salt), s.session_id);
+	for (const s of v.session_ids)
+		assert.equal(await f.escrow.sessionIdOf(s.buyer, s.salt), s.session_id);
 });
 
 test("the first terms are those of the fixture's node, and their hash buys", async () => {
-	const { terms, termsHash } = await chain.call(f.escrow, f.buyer, "currentTerms", [1, ethers.ZeroAddress, ethers.ZeroAddress]);
+	const { terms, termsHash } = await chain.call(f.escrow, f.buyer, "currentTerms", [
+		1,
+		ethers.ZeroAddress,
+		ethers.ZeroAddress,
+	]);
 	const expected = v.terms[0];
-	for (const [name, value] of Object.entries(expected.message)) assert.equal(String(terms[name]), value, name);
+	for (const [name, value] of Object.entries(expected.message))
+		assert.equal(String(terms[name]), value, name);
 	assert.equal(termsHash, expected.terms_hash);
 	assert.equal(ethers.keccak256(expected.preimage), expected.terms_hash);
 	assert.equal((expected.preimage.length - 2) / 2, 384);
@@ -76,14 +90,29 @@ test("vouchers and attestations of the file are accepted by the contract, each f
 	const id = await f.buy({ mode: Mode.attested, salt: s.salt });
 	assert.equal(id, s.session_id);
 	for (const voucher of v.vouchers.filter((x) => x.message.sessionId === id)) {
-		const given = { cumulativeBytes: voucher.message.cumulativeBytes, r: voucher.r, vs: voucher.vs };
-		const expected = BigInt(given.cumulativeBytes) > 10n * GB ? 10n * GB : BigInt(given.cumulativeBytes);
-		assert.equal(await chain.call(f.escrow, f.operator, "claim", [id, given]), expected);
+		const given = {
+			cumulativeBytes: voucher.message.cumulativeBytes,
+			r: voucher.r,
+			vs: voucher.vs,
+		};
+		const expected =
+			BigInt(given.cumulativeBytes) > 10n * GB
+				? 10n * GB
+				: BigInt(given.cumulativeBytes);
+		assert.equal(
+			await chain.call(f.escrow, f.operator, "claim", [id, given]),
+			expected,
+		);
 		const other = { ...given, cumulativeBytes: BigInt(given.cumulativeBytes) ^ 1n };
 		await f.fails(f.operator, "claim", [id, other], "BadVoucher");
 	}
 	for (const a of v.attestations) {
-		const args = [id, a.message.bytesUsed, a.message.checkpointsRoot, { r: a.r, vs: a.vs }];
+		const args = [
+			id,
+			a.message.bytesUsed,
+			a.message.checkpointsRoot,
+			{ r: a.r, vs: a.vs },
+		];
 		await chain.call(f.escrow, f.operator, "finalizeAttested", args);
 		args[2] = ZERO32;
 		await f.fails(f.operator, "finalizeAttested", args, "BadAttestation");
@@ -100,5 +129,8 @@ test("splits of the file", async () => {
 		assert.equal(sum, BigInt(s.bought_gb) * BigInt(s.price_per_gb));
 	}
 	const [r] = v.splits;
-	assert.deepEqual([r.operator, r.fee, r.refund], ["5148000000000000", "52000000000000", "4800000000000000"]);
+	assert.deepEqual(
+		[r.operator, r.fee, r.refund],
+		["5148000000000000", "52000000000000", "4800000000000000"],
+	);
 });

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @notice A contract wallet that behaves as a test tells it to when it is handed money, and whose ERC-1271 says yes to anything.
+/// @notice A contract wallet that behaves as a test tells it to when it is handed money, and whose
+/// ERC-1271 says yes to anything.
 contract Actor {
 	enum Behaviour {
 		Accept,
@@ -25,7 +26,10 @@ contract Actor {
 	}
 
 	/// @notice Calls in the name of this contract, and fails as the callee fails.
-	function run(address target, bytes calldata data) external payable returns (bytes memory result) {
+	function run(
+		address target,
+		bytes calldata data
+	) external payable returns (bytes memory result) {
 		bool ok;
 		(ok, result) = target.call{value: msg.value}(data);
 		if (!ok) {

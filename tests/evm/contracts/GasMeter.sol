@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @notice Measures a call as x402's gas snapshots do: execution alone, without the 21,000 and the calldata of a transaction,
-/// after `warm` calls in the same transaction have read every word that the measured call touches.
-/// @dev A view call reads a word without changing it, so a word is warm and yet as the transaction found it: SSTORE costs
-/// what it costs to a first write.
+/// @notice Measures a call as x402's gas snapshots do: execution alone, without the 21,000 and the
+/// calldata of a transaction, after `warm` calls in the same transaction have read every word that
+/// the measured call touches.
+/// @dev A view call reads a word without changing it, so a word is warm and yet as the transaction
+/// found it: SSTORE costs what it costs to a first write.
 contract GasMeter {
 	event Measured(uint256 gasUsed);
 

@@ -4,7 +4,8 @@ pragma solidity 0.8.37;
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
 
-/// @notice A stablecoin as they are: six decimals, permit, a blacklist that stops both sides of a transfer.
+/// @notice A stablecoin as they are: six decimals, permit, a blacklist that stops both sides of a
+/// transfer.
 contract Stablecoin is ERC20Permit {
 	mapping(address => bool) public blacklisted;
 
@@ -67,7 +68,11 @@ contract HostileToken is ERC20 {
 		return _move(msg.sender, to, value);
 	}
 
-	function transferFrom(address from, address to, uint256 value) public override returns (bool) {
+	function transferFrom(
+		address from,
+		address to,
+		uint256 value
+	) public override returns (bool) {
 		_spendAllowance(from, msg.sender, value);
 		return _move(from, to, value);
 	}

@@ -5,12 +5,13 @@ import {EscrowSettlement} from "./EscrowSettlement.sol";
 import {Head, Status, SessionRecord} from "./SessionRecord.sol";
 
 /// @title Settling many sessions of one node
-/// @notice A batch calls nobody but the registry: once to know the caller, once for the totals at its end. An item that a
-/// single call would refuse is passed over with an event that says why; the others are not touched by it. Credits are summed
-/// in memory and written once for each account.
+/// @notice A batch calls nobody but the registry: once to know the caller, once for the totals at
+/// its end. An item that a single call would refuse is passed over with an event that says why; the
+/// others are not touched by it. Credits are summed in memory and written once for each account.
 abstract contract EscrowBatch is EscrowSettlement {
-	/// Sums of a batch, one row for each terms record met. The row in use stands open: its terms are `termsId` and `rates`, and
-	/// what it gained since it was opened is in `operatorSum` and `feeSum`.
+	/// Sums of a batch, one row for each terms record met. The row in use stands open: its
+	/// terms are `termsId` and `rates`, and what it gained since it was opened is in
+	/// `operatorSum` and `feeSum`.
 	struct Tally {
 		uint256 nodeId;
 		uint256 termsId;
@@ -26,14 +27,31 @@ abstract contract EscrowBatch is EscrowSettlement {
 	}
 
 	/// @notice finalizeSession for many sessions of one node. Operator or settler.
-	function finalizeBatch(uint256 nodeId, Finalization[] calldata items) external nonReentrant {
+	function finalizeBatch(
+		uint256 nodeId,
+		Finalization[] calldata items
+	) external nonReentrant {
 		_requireOperatorOrSettler(nodeId);
 		Tally memory tally = _newTally(nodeId, items.length);
 		for (uint256 i = 0; i < items.length; i++) {
 			Finalization calldata item = items[i];
 			(Head memory head, bytes4 reason) = _open(tally, item.sessionId);
-			if (reason == 0) reason = _checkFinalize(item.sessionId, head, item.bytesUsed, item.voucher);
-			if (reason == 0) _book(tally, item.sessionId, head, item.bytesUsed, item.checkpointsRoot, Path.Finalized);
+			if (reason == 0)
+				reason = _checkFinalize(
+					item.sessionId,
+					head,
+					item.bytesUsed,
+					item.voucher
+				);
+			if (reason == 0)
+				_book(
+					tally,
+					item.sessionId,
+					head,
+					item.bytesUsed,
+					item.checkpointsRoot,
+					Path.Finalized
+				);
 			else emit BatchItemSkipped(item.sessionId, reason);
 		}
 		_close(tally);
@@ -50,7 +68,14 @@ abstract contract EscrowBatch is EscrowSettlement {
 			if (head.status == Status.None) reason = UnknownSession.selector;
 			else if (terms.nodeId != nodeId) reason = WrongNode.selector;
 			else reason = _checkPropose(head, item.bytesUsed);
-			if (reason == 0) _propose(item.sessionId, head, item.bytesUsed, item.checkpointsRoot, terms.windowSec);
+			if (reason == 0)
+				_propose(
+					item.sessionId,
+					head,
+					item.bytesUsed,
+					item.checkpointsRoot,
+					terms.windowSec
+				);
 			else emit BatchItemSkipped(item.sessionId, reason);
 		}
 	}
@@ -62,13 +87,24 @@ abstract contract EscrowBatch is EscrowSettlement {
 			bytes32 sessionId = sessionIds[i];
 			(Head memory head, bytes4 reason) = _open(tally, sessionId);
 			if (reason == 0) reason = _checkExecute(sessionId, head);
-			if (reason == 0) _book(tally, sessionId, head, _executedBytes(head), 0, Path.Executed);
+			if (reason == 0)
+				_book(
+					tally,
+					sessionId,
+					head,
+					_executedBytes(head),
+					0,
+					Path.Executed
+				);
 			else emit BatchItemSkipped(sessionId, reason);
 		}
 		_close(tally);
 	}
 
-	function _newTally(uint256 nodeId, uint256 items) private pure returns (Tally memory tally) {
+	function _newTally(
+		uint256 nodeId,
+		uint256 items
+	) private pure returns (Tally memory tally) {
 		tally.nodeId = nodeId;
 		tally.termsIds = new uint256[](items);
 		tally.operatorSums = new uint256[](items);
@@ -76,7 +112,10 @@ abstract contract EscrowBatch is EscrowSettlement {
 	}
 
 	/// Loads a session and opens the row of its terms.
-	function _open(Tally memory tally, bytes32 sessionId) private view returns (Head memory head, bytes4 reason) {
+	function _open(
+		Tally memory tally,
+		bytes32 sessionId
+	) private view returns (Head memory head, bytes4 reason) {
 		head = SessionRecord.unpack(_sessions[sessionId].head);
 		if (head.status == Status.None) return (head, UnknownSession.selector);
 		if (head.termsId != tally.termsId) _openRow(tally, head.termsId);
@@ -129,14 +168,28 @@ abstract contract EscrowBatch is EscrowSettlement {
 		_closeRow(tally);
 		for (uint256 row = 0; row < tally.rows; row++) {
 			Rates memory rates = _rates(tally.termsIds[row]);
-			_credit(rates.payout, rates.asset, _take(tally, row, rates.payout, rates.asset));
-			_credit(rates.treasury, rates.asset, _take(tally, row, rates.treasury, rates.asset));
+			_credit(
+				rates.payout,
+				rates.asset,
+				_take(tally, row, rates.payout, rates.asset)
+			);
+			_credit(
+				rates.treasury,
+				rates.asset,
+				_take(tally, row, rates.treasury, rates.asset)
+			);
 		}
 		if (tally.servedBytes != 0) registry.addServed(tally.nodeId, tally.servedBytes);
 	}
 
-	/// Removes from the rows from `from` on all that belongs to this account and asset, and returns the sum.
-	function _take(Tally memory tally, uint256 from, address account, address asset) private view returns (uint256 sum) {
+	/// Removes from the rows from `from` on all that belongs to this account and asset, and
+	/// returns the sum.
+	function _take(
+		Tally memory tally,
+		uint256 from,
+		address account,
+		address asset
+	) private view returns (uint256 sum) {
 		for (uint256 row = from; row < tally.rows; row++) {
 			TermsRecord storage terms = _terms[tally.termsIds[row]];
 			if (terms.asset != asset) continue;

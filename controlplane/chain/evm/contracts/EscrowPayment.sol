@@ -9,9 +9,10 @@ import {INodeRegistry} from "./INodeRegistry.sol";
 import {Head, Status, SessionRecord, Split, DRAWN_EXCESS, DRAWN_REST} from "./SessionRecord.sol";
 
 /// @title Escrow of prepaid VPN sessions
-/// @notice A session is a prepaid, unidirectional channel for bytes. The buyer's deposit leaves this contract by three ways
-/// only: to the operator and the treasury for bytes that a voucher, an attestation, an accepted or an undisputed proposal
-/// proves, and to the buyer for the rest. There is no owner power over deposits and credits, no upgrade and no pause.
+/// @notice A session is a prepaid, unidirectional channel for bytes. The buyer's deposit leaves
+/// this contract by three ways only: to the operator and the treasury for bytes that a voucher, an
+/// attestation, an accepted or an undisputed proposal proves, and to the buyer for the rest. There
+/// is no owner power over deposits and credits, no upgrade and no pause.
 contract EscrowPayment is EscrowPurchase, EscrowBatch {
 	using SessionRecord for Head;
 
@@ -22,7 +23,11 @@ contract EscrowPayment is EscrowPurchase, EscrowBatch {
 		address owner_,
 		address treasury_,
 		uint256 feeCapBps_
-	) EIP712("tollwire EscrowPayment", "1") EscrowBase(registry_) EscrowPurchase(owner_, treasury_, feeCapBps_) {}
+	)
+		EIP712("tollwire EscrowPayment", "1")
+		EscrowBase(registry_)
+		EscrowPurchase(owner_, treasury_, feeCapBps_)
+	{}
 
 	/// @notice All there is to know of a session.
 	function getSession(bytes32 sessionId) external view returns (SessionView memory view_) {
@@ -62,7 +67,8 @@ contract EscrowPayment is EscrowPurchase, EscrowBatch {
 	function _held(Head memory head, SessionView memory view_) private pure returns (uint256) {
 		if (head.flags & DRAWN_REST != 0) return 0;
 		uint256 top = view_.deposit;
-		if (head.flags & DRAWN_EXCESS != 0) top = Split.cost(head.proposedBytes, view_.pricePerGB);
+		if (head.flags & DRAWN_EXCESS != 0)
+			top = Split.cost(head.proposedBytes, view_.pricePerGB);
 		return top - Split.cost(head.claimedBytes, view_.pricePerGB);
 	}
 }

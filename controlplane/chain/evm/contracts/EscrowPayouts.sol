@@ -8,21 +8,27 @@ import {EscrowBase} from "./EscrowBase.sol";
 import {Head, Status, DRAWN_EXCESS, DRAWN_REST} from "./SessionRecord.sol";
 
 /// @title Paying out
-/// @notice The only calls that leave the escrow with money. Each pays the one who asks, so whoever cannot be paid harms nobody
-/// else; the refund that a single settlement pushes is an attempt with capped gas, whose failure changes nothing.
+/// @notice The only calls that leave the escrow with money. Each pays the one who asks, so whoever
+/// cannot be paid harms nobody else; the refund that a single settlement pushes is an attempt with
+/// capped gas, whose failure changes nothing.
 abstract contract EscrowPayouts is EscrowBase {
 	/// Enough for a contract wallet's receive function; not enough to make settling dear.
 	uint256 internal constant PUSH_NATIVE_GAS = 30_000;
 	/// Enough for a proxied stablecoin's transfer to a new holder.
 	uint256 internal constant PUSH_TOKEN_GAS = 100_000;
 
-	/// @notice Pays the caller's credits in an asset (0 = native coin). Operators' payout addresses and treasuries.
+	/// @notice Pays the caller's credits in an asset (0 = native coin). Operators' payout
+	/// addresses and treasuries.
 	function withdraw(address asset) external returns (uint256) {
 		return withdrawTo(asset, msg.sender);
 	}
 
-	/// @notice Same, to another address: a payout address that a token refuses is not the end of the money.
-	function withdrawTo(address asset, address to) public nonReentrant returns (uint256 amount) {
+	/// @notice Same, to another address: a payout address that a token refuses is not the end
+	/// of the money.
+	function withdrawTo(
+		address asset,
+		address to
+	) public nonReentrant returns (uint256 amount) {
 		_requireRecipient(to);
 		amount = withdrawable[msg.sender][asset];
 		if (amount == 0) revert NothingToWithdraw();
@@ -31,7 +37,8 @@ abstract contract EscrowPayouts is EscrowBase {
 		_pay(asset, to, amount);
 	}
 
-	/// @notice Pays what a session owes its buyer. Buyer only; in dispute (what lies above the proposal) or once settled.
+	/// @notice Pays what a session owes its buyer. Buyer only; in dispute (what lies above the
+	/// proposal) or once settled.
 	function withdrawRefund(bytes32 sessionId) external nonReentrant returns (uint256 amount) {
 		address asset;
 		(amount, asset) = _drawRefund(sessionId, msg.sender);
@@ -39,8 +46,8 @@ abstract contract EscrowPayouts is EscrowBase {
 		_pay(asset, msg.sender, amount);
 	}
 
-	/// @notice Pays many refunds of the caller, to an address of its choice; one transfer for neighbours of one asset.
-	/// Sessions that owe nothing are passed over.
+	/// @notice Pays many refunds of the caller, to an address of its choice; one transfer for
+	/// neighbours of one asset. Sessions that owe nothing are passed over.
 	function withdrawRefunds(bytes32[] calldata sessionIds, address to) external nonReentrant {
 		_requireRecipient(to);
 		address due;
@@ -58,7 +65,10 @@ abstract contract EscrowPayouts is EscrowBase {
 	}
 
 	/// Marks the refund as drawn; the caller of this function pays it.
-	function _drawRefund(bytes32 sessionId, address to) private returns (uint256 amount, address asset) {
+	function _drawRefund(
+		bytes32 sessionId,
+		address to
+	) private returns (uint256 amount, address asset) {
 		Head memory head = _load(sessionId);
 		if (_sessions[sessionId].buyer != msg.sender) revert NotBuyer();
 		asset = _terms[head.termsId].asset;
@@ -70,7 +80,8 @@ abstract contract EscrowPayouts is EscrowBase {
 		}
 	}
 
-	/// Tries to hand the buyer the refund of a session that was just settled. Takes `head` as stored.
+	/// Tries to hand the buyer the refund of a session that was just settled. Takes `head` as
+	/// stored.
 	function _pushRefund(bytes32 sessionId, Head memory head) internal {
 		TermsRecord storage terms = _terms[head.termsId];
 		uint256 amount = _refundable(head, terms.pricePerGB);
@@ -97,7 +108,8 @@ abstract contract EscrowPayouts is EscrowBase {
 		else SafeERC20.safeTransfer(IERC20(asset), to, amount);
 	}
 
-	/// Never reverts and copies at most one word of what comes back. A token must answer nothing or true, as for SafeERC20.
+	/// Never reverts and copies at most one word of what comes back. A token must answer
+	/// nothing or true, as for SafeERC20.
 	function _tryPay(address asset, address to, uint256 amount) private returns (bool ok) {
 		if (asset == address(0)) {
 			assembly ("memory-safe") {
@@ -107,9 +119,23 @@ abstract contract EscrowPayouts is EscrowBase {
 			bytes memory data = abi.encodeCall(IERC20.transfer, (to, amount));
 			bool hasCode = asset.code.length != 0;
 			assembly ("memory-safe") {
-				ok := call(PUSH_TOKEN_GAS, asset, 0, add(data, 0x20), mload(data), 0, 0x20)
+				ok := call(
+					PUSH_TOKEN_GAS,
+					asset,
+					0,
+					add(data, 0x20),
+					mload(data),
+					0,
+					0x20
+				)
 				let answered := returndatasize()
-				ok := and(ok, or(and(iszero(answered), hasCode), and(gt(answered, 31), eq(mload(0), 1))))
+				ok := and(
+					ok,
+					or(
+						and(iszero(answered), hasCode),
+						and(gt(answered, 31), eq(mload(0), 1))
+					)
+				)
 			}
 		}
 	}

@@ -11,15 +11,15 @@ import {INodeRegistry} from "./INodeRegistry.sol";
 import {Head, Mode, Status, SessionRecord, SIGNER_IS_BUYER} from "./SessionRecord.sol";
 
 /// @title Buying
-/// @notice Creates sessions, tops them up, and holds the two settings that the owner has: the fee and the treasury of sessions
-/// still to be created. A buyer's termsHash fixes both, so changing them under a pending purchase makes it revert.
+/// @notice Creates sessions, tops them up, and holds the two settings that the owner has: the fee
+/// and the treasury of sessions still to be created. A buyer's termsHash fixes both, so changing
+/// them under a pending purchase makes it revert.
 abstract contract EscrowPurchase is EscrowBase, Ownable2Step {
 	using SessionRecord for Head;
 
-	bytes32 public constant TERMS_TYPEHASH =
-		keccak256(
-			"SessionTerms(uint256 nodeId,address asset,uint256 pricePerGB,address payout,uint256 feeBps,address treasury,address attestor,uint256 windowSec,uint256 graceSec,bytes32 wgPublicKey,address usageSigner)"
-		);
+	bytes32 public constant TERMS_TYPEHASH = keccak256(
+		"SessionTerms(uint256 nodeId,address asset,uint256 pricePerGB,address payout,uint256 feeBps,address treasury,address attestor,uint256 windowSec,uint256 graceSec,bytes32 wgPublicKey,address usageSigner)"
+	);
 	uint256 public constant MAX_DURATION_SEC = 90 days;
 	uint256 public constant DEFAULT_FEE_BPS = 100;
 
@@ -33,7 +33,8 @@ abstract contract EscrowPurchase is EscrowBase, Ownable2Step {
 	uint32 private _termsCount;
 	mapping(bytes32 termsHash => uint32 termsId) private _termsIdOf;
 
-	/// @param feeCapBps_ highest fee ever, 1/10,000; the fee starts at 1 % or at the cap if that is lower
+	/// @param feeCapBps_ highest fee ever, 1/10,000; the fee starts at 1 % or at the cap if
+	/// that is lower
 	constructor(address owner_, address treasury_, uint256 feeCapBps_) Ownable(owner_) {
 		if (feeCapBps_ > 10_000) revert BadFee();
 		feeCapBps = feeCapBps_;
@@ -51,18 +52,25 @@ abstract contract EscrowPurchase is EscrowBase, Ownable2Step {
 		_setTreasury(treasury_);
 	}
 
-	/// @notice The terms under which a session would be created now, and their hash. A buyer compares them with what it was
-	/// shown before it signs; reverts where the node does not sell so.
+	/// @notice The terms under which a session would be created now, and their hash. A buyer
+	/// compares them with what it was shown before it signs; reverts where the node does not
+	/// sell so.
 	function currentTerms(
 		uint256 nodeId,
 		address asset,
 		address attestor
 	) external view returns (SessionTerms memory terms, bytes32 termsHash) {
-		terms = _termsOf(registry.offerOf(nodeId, asset, attestor), nodeId, asset, attestor);
+		terms = _termsOf(
+			registry.offerOf(nodeId, asset, attestor),
+			nodeId,
+			asset,
+			attestor
+		);
 		termsHash = _hashTerms(terms);
 	}
 
-	/// @notice Id of the session that this buyer makes with this salt; no other buyer, chain or contract can have it.
+	/// @notice Id of the session that this buyer makes with this salt; no other buyer, chain or
+	/// contract can have it.
 	function sessionIdOf(address buyer, bytes32 salt) public view returns (bytes32) {
 		return keccak256(abi.encode(block.chainid, address(this), buyer, salt));
 	}
@@ -79,7 +87,16 @@ abstract contract EscrowPurchase is EscrowBase, Ownable2Step {
 		bytes32 salt,
 		bytes32 termsHash
 	) external payable nonReentrant returns (bytes32 sessionId) {
-		Order memory order = Order(nodeId, dataGB, duration, mode, voucherSigner, attestor, salt, termsHash);
+		Order memory order = Order(
+			nodeId,
+			dataGB,
+			duration,
+			mode,
+			voucherSigner,
+			attestor,
+			salt,
+			termsHash
+		);
 		uint256 cost;
 		(sessionId, cost) = _create(order, address(0));
 		if (msg.value != cost) revert WrongValue();
@@ -87,7 +104,8 @@ abstract contract EscrowPurchase is EscrowBase, Ownable2Step {
 
 	/// @notice Buys a session for a token, which the escrow pulls from the caller. Anyone.
 	/// @param maxCost the purchase reverts where it would cost more, smallest units
-	/// @param permit optional ERC-2612 permit of the caller; one that fails is ignored if the allowance suffices
+	/// @param permit optional ERC-2612 permit of the caller; one that fails is ignored if the
+	/// allowance suffices
 	function createSessionWithToken(
 		Order calldata order,
 		address token,
@@ -100,11 +118,16 @@ abstract contract EscrowPurchase is EscrowBase, Ownable2Step {
 		_pull(token, cost, maxCost, permit);
 	}
 
-	/// @notice Adds data, and if wanted time, at the session's own price; msg.value is the exact price. Buyer only; only while
-	/// open, unexpired, not closed, nothing proposed, and the node sells.
+	/// @notice Adds data, and if wanted time, at the session's own price; msg.value is the
+	/// exact price. Buyer only; only while open, unexpired, not closed, nothing proposed, and
+	/// the node sells.
 	/// @param extraGB units of 10^9 bytes, at least 1
 	/// @param extraDuration seconds; the new expiry is at most 90 days from now
-	function topUp(bytes32 sessionId, uint256 extraGB, uint256 extraDuration) external payable nonReentrant {
+	function topUp(
+		bytes32 sessionId,
+		uint256 extraGB,
+		uint256 extraDuration
+	) external payable nonReentrant {
 		uint256 cost = _topUp(sessionId, extraGB, extraDuration, address(0));
 		if (msg.value != cost) revert WrongValue();
 	}
@@ -123,18 +146,27 @@ abstract contract EscrowPurchase is EscrowBase, Ownable2Step {
 		_pull(token, cost, maxCost, permit);
 	}
 
-	function _create(Order memory order, address asset) private returns (bytes32 sessionId, uint256 cost) {
+	function _create(
+		Order memory order,
+		address asset
+	) private returns (bytes32 sessionId, uint256 cost) {
 		if (order.dataGB == 0 || order.dataGB > type(uint32).max) revert BadDataAmount();
 		if (order.duration == 0 || order.duration > MAX_DURATION_SEC) revert BadDuration();
 		if (order.mode > uint8(type(Mode).max)) revert BadMode();
 		Mode mode = Mode(order.mode);
-		if (mode == Mode.Voucher && order.voucherSigner == address(0)) revert VoucherSignerRequired();
-		if (mode == Mode.Attested && order.attestor == address(0)) revert AttestorRequired();
+		if (mode == Mode.Voucher && order.voucherSigner == address(0))
+			revert VoucherSignerRequired();
+		if (mode == Mode.Attested && order.attestor == address(0))
+			revert AttestorRequired();
 		sessionId = sessionIdOf(msg.sender, order.salt);
 		Session storage session = _sessions[sessionId];
 		if (session.head != 0) revert SessionExists();
 
-		INodeRegistry.Offer memory offer = registry.openSession(order.nodeId, asset, order.attestor);
+		INodeRegistry.Offer memory offer = registry.openSession(
+			order.nodeId,
+			asset,
+			order.attestor
+		);
 		SessionTerms memory terms = _termsOf(offer, order.nodeId, asset, order.attestor);
 		if (_hashTerms(terms) != order.termsHash) revert TermsMismatch();
 
@@ -153,7 +185,13 @@ abstract contract EscrowPurchase is EscrowBase, Ownable2Step {
 		_emitCreated(sessionId, order, terms, mode, cost);
 	}
 
-	function _emitCreated(bytes32 sessionId, Order memory order, SessionTerms memory terms, Mode mode, uint256 cost) private {
+	function _emitCreated(
+		bytes32 sessionId,
+		Order memory order,
+		SessionTerms memory terms,
+		Mode mode,
+		uint256 cost
+	) private {
 		emit SessionCreated(
 			sessionId,
 			order.nodeId,
@@ -168,7 +206,12 @@ abstract contract EscrowPurchase is EscrowBase, Ownable2Step {
 		);
 	}
 
-	function _topUp(bytes32 sessionId, uint256 extraGB, uint256 extraDuration, address asset) private returns (uint256 cost) {
+	function _topUp(
+		bytes32 sessionId,
+		uint256 extraGB,
+		uint256 extraDuration,
+		address asset
+	) private returns (uint256 cost) {
 		Head memory head = _load(sessionId);
 		Session storage session = _sessions[sessionId];
 		TermsRecord storage terms = _terms[head.termsId];
@@ -176,7 +219,8 @@ abstract contract EscrowPurchase is EscrowBase, Ownable2Step {
 		if (head.status != Status.Open) revert WrongStatus();
 		if (block.timestamp >= session.expiry) revert Expired();
 		if (asset != terms.asset) revert WrongAsset();
-		if (extraGB == 0 || extraGB > type(uint32).max - head.boughtGB) revert BadDataAmount();
+		if (extraGB == 0 || extraGB > type(uint32).max - head.boughtGB)
+			revert BadDataAmount();
 		if (extraDuration > MAX_DURATION_SEC) revert BadDuration();
 		uint256 expiry = session.expiry + extraDuration;
 		if (expiry > block.timestamp + MAX_DURATION_SEC) revert BadDuration();
@@ -190,15 +234,29 @@ abstract contract EscrowPurchase is EscrowBase, Ownable2Step {
 	}
 
 	/// Takes `cost` from the caller and proves that all of it arrived.
-	function _pull(address token, uint256 cost, uint256 maxCost, Permit calldata permit) private {
+	function _pull(
+		address token,
+		uint256 cost,
+		uint256 maxCost,
+		Permit calldata permit
+	) private {
 		if (cost > maxCost) revert CostAboveMaximum();
 		if (permit.deadline != 0 && token.code.length != 0) {
 			// Someone may have sent this permit first: what counts is the allowance.
 			try
-				IERC20Permit(token).permit(msg.sender, address(this), permit.value, permit.deadline, permit.v, permit.r, permit.s)
+				IERC20Permit(token).permit(
+					msg.sender,
+					address(this),
+					permit.value,
+					permit.deadline,
+					permit.v,
+					permit.r,
+					permit.s
+				)
 			{} catch {}
 		}
-		if (IERC20(token).allowance(msg.sender, address(this)) < cost) revert AllowanceTooLow();
+		if (IERC20(token).allowance(msg.sender, address(this)) < cost)
+			revert AllowanceTooLow();
 		uint256 before = IERC20(token).balanceOf(address(this));
 		SafeERC20.safeTransferFrom(IERC20(token), msg.sender, address(this), cost);
 		if (IERC20(token).balanceOf(address(this)) != before + cost) revert FeeOnTransfer();
@@ -228,7 +286,10 @@ abstract contract EscrowPurchase is EscrowBase, Ownable2Step {
 	}
 
 	/// The registry bounds every value to the width that it has here.
-	function _recordTerms(SessionTerms memory terms, bytes32 termsHash) private returns (uint32 termsId) {
+	function _recordTerms(
+		SessionTerms memory terms,
+		bytes32 termsHash
+	) private returns (uint32 termsId) {
 		termsId = _termsIdOf[termsHash];
 		if (termsId != 0) return termsId;
 		termsId = ++_termsCount;

@@ -10,7 +10,8 @@ interface INodeErrors {
 }
 
 /// @title What the escrow reads from and writes to the registry
-/// @notice Nothing here moves money: the registry is a listing plus two totals that only the escrow may raise.
+/// @notice Nothing here moves money: the registry is a listing plus two totals that only the escrow
+/// may raise.
 interface INodeRegistry is INodeErrors {
 	/// @notice What a node offers at this moment for one asset.
 	/// @param pricePerGB smallest units of the asset for 10^9 bytes, never 0
@@ -31,10 +32,18 @@ interface INodeRegistry is INodeErrors {
 	/// @notice The offer of an active node; reverts with the reason where there is none.
 	/// @param asset token, or 0 for the chain's native coin
 	/// @param attestor 0 for none; otherwise one that the node's entry accepts
-	function offerOf(uint256 nodeId, address asset, address attestor) external view returns (Offer memory);
+	function offerOf(
+		uint256 nodeId,
+		address asset,
+		address attestor
+	) external view returns (Offer memory);
 
 	/// @notice Same, and counts one session more. Escrow only.
-	function openSession(uint256 nodeId, address asset, address attestor) external returns (Offer memory);
+	function openSession(
+		uint256 nodeId,
+		address asset,
+		address attestor
+	) external returns (Offer memory);
 
 	/// @notice Adds to the node's total of bytes served. Escrow only.
 	/// @param servedBytes inner bytes that were settled

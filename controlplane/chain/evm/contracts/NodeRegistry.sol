@@ -4,9 +4,10 @@ pragma solidity 0.8.37;
 import {INodeRegistry} from "./INodeRegistry.sol";
 
 /// @title Public listing of tollwire nodes
-/// @notice Operators describe their nodes here; buyers read it. It holds no money and nobody but a node's operator can
-/// change the node's entry: there is no owner. Sessions and bytes served are totals that the bound escrow alone raises.
-/// Load, country, city and coordinates live off chain behind `metadataHash`.
+/// @notice Operators describe their nodes here; buyers read it. It holds no money and nobody but a
+/// node's operator can change the node's entry: there is no owner. Sessions and bytes served are
+/// totals that the bound escrow alone raises. Load, country, city and coordinates live off chain
+/// behind `metadataHash`.
 contract NodeRegistry is INodeRegistry {
 	uint256 public constant MIN_WINDOW_SEC = 1 hours;
 	uint256 public constant MAX_WINDOW_SEC = 7 days;
@@ -37,8 +38,8 @@ contract NodeRegistry is INodeRegistry {
 		uint32 graceSec;
 	}
 
-	/// Words as they are read: the first at every sale and settlement; payout with the count that a sale raises; settler with
-	/// the total that a settlement raises.
+	/// Words as they are read: the first at every sale and settlement; payout with the count
+	/// that a sale raises; settler with the total that a settlement raises.
 	struct Node {
 		address operator;
 		bool active;
@@ -58,15 +59,34 @@ contract NodeRegistry is INodeRegistry {
 		string apiUrl;
 	}
 
-	/// @notice One row of the listing. `pricePerGB` is the price in the native coin, 0 where the node takes none.
+	/// @notice One row of the listing. `pricePerGB` is the price in the native coin, 0 where
+	/// the node takes none.
 	struct NodeView {
 		uint256 nodeId;
 		uint256 pricePerGB;
 		Node node;
 	}
 
-	event NodeRegistered(uint256 indexed nodeId, address indexed operator, string name, string region, uint256 pricePerGB, uint32 bandwidthMbps, string endpoint, string apiUrl, NodeSettings settings);
-	event NodeUpdated(uint256 indexed nodeId, string name, string region, uint32 bandwidthMbps, string endpoint, string apiUrl, bytes32 metadataHash);
+	event NodeRegistered(
+		uint256 indexed nodeId,
+		address indexed operator,
+		string name,
+		string region,
+		uint256 pricePerGB,
+		uint32 bandwidthMbps,
+		string endpoint,
+		string apiUrl,
+		NodeSettings settings
+	);
+	event NodeUpdated(
+		uint256 indexed nodeId,
+		string name,
+		string region,
+		uint32 bandwidthMbps,
+		string endpoint,
+		string apiUrl,
+		bytes32 metadataHash
+	);
 	event NodeActiveChanged(uint256 indexed nodeId, bool active);
 	event PriceChanged(uint256 indexed nodeId, address indexed asset, uint256 pricePerGB);
 	event PayoutChanged(uint256 indexed nodeId, address payout);
@@ -95,7 +115,8 @@ contract NodeRegistry is INodeRegistry {
 	uint256 public nodeCount;
 
 	mapping(uint256 nodeId => Node) private _nodes;
-	/// @notice Price of 10^9 bytes in smallest units of the asset (0 = native coin); 0 means not sold for this asset.
+	/// @notice Price of 10^9 bytes in smallest units of the asset (0 = native coin); 0 means
+	/// not sold for this asset.
 	mapping(uint256 nodeId => mapping(address asset => uint256)) public priceOf;
 	/// @notice Attestors that a node accepts; the buyer names one of them.
 	mapping(uint256 nodeId => mapping(address attestor => bool)) public acceptsAttestor;
@@ -130,7 +151,8 @@ contract NodeRegistry is INodeRegistry {
 	/// @param bandwidthMbps advertised, 10^6 bits per second
 	/// @param endpoint host:port of the WireGuard socket
 	/// @param apiUrl base URL of the node's HTTP API
-	/// @return nodeId 1, 2, 3, …; a buyer's termsHash binds a purchase to the keys behind it, not to the number alone
+	/// @return nodeId 1, 2, 3, …; a buyer's termsHash binds a purchase to the keys behind it,
+	/// not to the number alone
 	function registerNode(
 		string calldata name,
 		string calldata region,
@@ -153,7 +175,17 @@ contract NodeRegistry is INodeRegistry {
 		node.wgPublicKey = _validKey(settings.wgPublicKey);
 		_setWindows(node, settings.windowSec, settings.graceSec);
 		priceOf[nodeId][address(0)] = _validPrice(pricePerGB);
-		emit NodeRegistered(nodeId, msg.sender, name, region, pricePerGB, bandwidthMbps, endpoint, apiUrl, settings);
+		emit NodeRegistered(
+			nodeId,
+			msg.sender,
+			name,
+			region,
+			pricePerGB,
+			bandwidthMbps,
+			endpoint,
+			apiUrl,
+			settings
+		);
 	}
 
 	/// @notice Replaces what describes the node. Operator only.
@@ -170,18 +202,32 @@ contract NodeRegistry is INodeRegistry {
 		_setTexts(node, name, region, endpoint, apiUrl);
 		node.bandwidthMbps = bandwidthMbps;
 		node.metadataHash = metadataHash;
-		emit NodeUpdated(nodeId, name, region, bandwidthMbps, endpoint, apiUrl, metadataHash);
+		emit NodeUpdated(
+			nodeId,
+			name,
+			region,
+			bandwidthMbps,
+			endpoint,
+			apiUrl,
+			metadataHash
+		);
 	}
 
-	/// @notice Starts or stops selling. Sessions that exist are not touched, except that they cannot be topped up.
+	/// @notice Starts or stops selling. Sessions that exist are not touched, except that they
+	/// cannot be topped up.
 	function setActive(uint256 nodeId, bool active) external onlyOperator(nodeId) {
 		_nodes[nodeId].active = active;
 		emit NodeActiveChanged(nodeId, active);
 	}
 
-	/// @notice Sets the price for one asset (0 = native coin); price 0 stops selling for it. Operator only.
+	/// @notice Sets the price for one asset (0 = native coin); price 0 stops selling for it.
+	/// Operator only.
 	/// @param pricePerGB smallest units of the asset for 10^9 bytes, below 2^96
-	function setPrice(uint256 nodeId, address asset, uint256 pricePerGB) external onlyOperator(nodeId) {
+	function setPrice(
+		uint256 nodeId,
+		address asset,
+		uint256 pricePerGB
+	) external onlyOperator(nodeId) {
 		priceOf[nodeId][asset] = _validPrice(pricePerGB);
 		emit PriceChanged(nodeId, asset, pricePerGB);
 	}
@@ -192,7 +238,8 @@ contract NodeRegistry is INodeRegistry {
 		emit PayoutChanged(nodeId, payout);
 	}
 
-	/// @notice Key that may settle for the operator, at once and for all its sessions; 0 takes the right away.
+	/// @notice Key that may settle for the operator, at once and for all its sessions; 0 takes
+	/// the right away.
 	function setSettler(uint256 nodeId, address settler) external onlyOperator(nodeId) {
 		_nodes[nodeId].settler = settler;
 		emit SettlerChanged(nodeId, settler);
@@ -205,45 +252,77 @@ contract NodeRegistry is INodeRegistry {
 	}
 
 	/// @notice WireGuard public key of sessions created from now on. Operator only.
-	function setWireGuardKey(uint256 nodeId, bytes32 wgPublicKey) external onlyOperator(nodeId) {
+	function setWireGuardKey(
+		uint256 nodeId,
+		bytes32 wgPublicKey
+	) external onlyOperator(nodeId) {
 		_nodes[nodeId].wgPublicKey = _validKey(wgPublicKey);
 		emit WireGuardKeyChanged(nodeId, wgPublicKey);
 	}
 
-	/// @notice Dispute window and grace of sessions created from now on, seconds; 0 means 24 h. Operator only.
-	function setWindows(uint256 nodeId, uint32 windowSec, uint32 graceSec) external onlyOperator(nodeId) {
+	/// @notice Dispute window and grace of sessions created from now on, seconds; 0 means 24 h.
+	/// Operator only.
+	function setWindows(
+		uint256 nodeId,
+		uint32 windowSec,
+		uint32 graceSec
+	) external onlyOperator(nodeId) {
 		_setWindows(_nodes[nodeId], windowSec, graceSec);
 		emit WindowsChanged(nodeId, _nodes[nodeId].windowSec, _nodes[nodeId].graceSec);
 	}
 
-	/// @notice Accepts an attestor for sessions created from now on, or no longer. Operator only.
-	function setAttestor(uint256 nodeId, address attestor, bool accepted) external onlyOperator(nodeId) {
+	/// @notice Accepts an attestor for sessions created from now on, or no longer. Operator
+	/// only.
+	function setAttestor(
+		uint256 nodeId,
+		address attestor,
+		bool accepted
+	) external onlyOperator(nodeId) {
 		acceptsAttestor[nodeId][_notZero(attestor)] = accepted;
 		emit AttestorChanged(nodeId, attestor, accepted);
 	}
 
 	/// @inheritdoc INodeRegistry
-	function openSession(uint256 nodeId, address asset, address attestor) external onlyEscrow returns (Offer memory offer) {
+	function openSession(
+		uint256 nodeId,
+		address asset,
+		address attestor
+	) external onlyEscrow returns (Offer memory offer) {
 		offer = offerOf(nodeId, asset, attestor);
 		_nodes[nodeId].sessions++;
 	}
 
 	/// @inheritdoc INodeRegistry
 	function addServed(uint256 nodeId, uint256 servedBytes) external onlyEscrow {
-		// A total for display: it stays at its maximum rather than ever stand in the way of a settlement.
+		// A total for display: it stays at its maximum rather than ever stand in the way of
+		// a settlement.
 		uint256 total = _nodes[nodeId].servedBytes + servedBytes;
-		_nodes[nodeId].servedBytes = total > type(uint96).max ? type(uint96).max : uint96(total);
+		_nodes[nodeId].servedBytes =
+			total > type(uint96).max ? type(uint96).max : uint96(total);
 	}
 
 	/// @inheritdoc INodeRegistry
-	function offerOf(uint256 nodeId, address asset, address attestor) public view returns (Offer memory) {
+	function offerOf(
+		uint256 nodeId,
+		address asset,
+		address attestor
+	) public view returns (Offer memory) {
 		Node storage node = _nodes[nodeId];
 		if (node.operator == address(0)) revert UnknownNode();
 		if (!node.active) revert NodeInactive();
 		uint256 pricePerGB = priceOf[nodeId][asset];
 		if (pricePerGB == 0) revert AssetNotPriced();
-		if (attestor != address(0) && !acceptsAttestor[nodeId][attestor]) revert AttestorNotAccepted();
-		return Offer(pricePerGB, node.payout, node.usageSigner, node.wgPublicKey, node.windowSec, node.graceSec);
+		if (attestor != address(0) && !acceptsAttestor[nodeId][attestor])
+			revert AttestorNotAccepted();
+		return
+			Offer(
+				pricePerGB,
+				node.payout,
+				node.usageSigner,
+				node.wgPublicKey,
+				node.windowSec,
+				node.graceSec
+			);
 	}
 
 	/// @inheritdoc INodeRegistry
@@ -268,7 +347,10 @@ contract NodeRegistry is INodeRegistry {
 	/// @param limit entries wanted; at most MAX_PAGE are returned
 	/// @return page may be shorter than `limit`; empty past the end
 	/// @return total number of nodes
-	function listNodes(uint256 offset, uint256 limit) external view returns (NodeView[] memory page, uint256 total) {
+	function listNodes(
+		uint256 offset,
+		uint256 limit
+	) external view returns (NodeView[] memory page, uint256 total) {
 		total = nodeCount;
 		uint256 left = offset < total ? total - offset : 0;
 		if (limit > MAX_PAGE) limit = MAX_PAGE;
@@ -286,7 +368,8 @@ contract NodeRegistry is INodeRegistry {
 	) private {
 		if (bytes(name).length == 0 || bytes(name).length > MAX_NAME) revert BadText();
 		if (bytes(region).length > MAX_REGION) revert BadText();
-		if (bytes(endpoint).length > MAX_LOCATOR || bytes(apiUrl).length > MAX_LOCATOR) revert BadText();
+		if (bytes(endpoint).length > MAX_LOCATOR || bytes(apiUrl).length > MAX_LOCATOR)
+			revert BadText();
 		node.name = name;
 		node.region = region;
 		node.endpoint = endpoint;
