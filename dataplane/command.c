@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define COMMANDS_PER_ROUND 64
+#define LOG_INTERVAL_NS NS_PER_SEC // between two refusals that are logged
 
 void command_init(struct command *command, const struct command_check_conf *conf)
 {
@@ -77,8 +78,6 @@ static enum abi_ack_result load_psk(
 	struct slowpath *sp, const struct abi_command *command, const uint8_t **ret_psk
 )
 {
-	char err[512];
-
 	*ret_psk = NULL;
 	if (!(command->flags & ABI_ADD_HAS_PSK))
 		return ABI_ACK_OK;
@@ -86,12 +85,10 @@ static enum abi_ack_result load_psk(
 		    sp->dp->config->wireguard.psk_dir,
 		    command->public_key,
 		    sp->psk,
-		    err,
-		    sizeof(err)
-	    ) < 0) {
-		log_warn("command", "session in slot %u refused: %s", command->slot, err);
+		    sp->command.detail,
+		    sizeof(sp->command.detail)
+	    ) < 0)
 		return ABI_ACK_PSK_FILE;
-	}
 	*ret_psk = sp->psk;
 	return ABI_ACK_OK;
 }
@@ -290,11 +287,37 @@ static bool handle(
 	return apply(sp, command, ret_result);
 }
 
+static void log_refusal(
+	struct slowpath *sp, const struct abi_command *command, enum abi_ack_result result
+)
+{
+	struct command *self = &sp->command;
+
+	if (self->logged_ns != 0 && sp->now_ns - self->logged_ns < LOG_INTERVAL_NS) {
+		self->n_unlogged++;
+		return;
+	}
+	log_info(
+		"command",
+		"%s for slot %u generation %u (command %" PRIu64
+		") refused: %s; %u others refused before it were not logged",
+		abi_command_name(command->kind),
+		command->slot,
+		command->generation,
+		command->id,
+		self->detail[0] == '\0' ? abi_ack_help(result) : self->detail,
+		self->n_unlogged
+	);
+	self->logged_ns = sp->now_ns;
+	self->n_unlogged = 0;
+}
+
 static void take(struct slowpath *sp, const struct abi_command *command)
 {
 	bool has_slot = command->slot < sp->peers.n_slots;
 	enum abi_ack_result result;
 
+	sp->command.detail[0] = '\0';
 	if (!handle(sp, command, &result))
 		return;
 	acknowledge(
@@ -310,15 +333,7 @@ static void take(struct slowpath *sp, const struct abi_command *command)
 		}
 	);
 	if (result != ABI_ACK_OK)
-		log_info(
-			"command",
-			"%s for slot %u generation %u (command %" PRIu64 ") refused: %s",
-			abi_command_name(command->kind),
-			command->slot,
-			command->generation,
-			command->id,
-			abi_ack_help(result)
-		);
+		log_refusal(sp, command, result);
 }
 
 unsigned command_poll(struct slowpath *sp)

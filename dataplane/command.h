@@ -23,6 +23,9 @@ struct command {
 	unsigned n_snapshot; // workers that have not answered yet; 0 = none is under way
 	uint64_t stop_id;
 	bool is_stop_asked;
+	char detail[512]; // of the refusal at hand, where there is more to say than its name
+	uint64_t logged_ns; // last refusal that was logged
+	unsigned n_unlogged; // refusals since: a control plane gone wild must not fill the disk
 };
 
 void command_init(struct command *command, const struct command_check_conf *conf);
