@@ -16,6 +16,7 @@ struct http_conn {
 	struct lws *wsi;
 	lws_usec_t deadline_us; // cut off then
 	bool is_busy; // between a request's head and the end of its reply
+	bool is_body_due; // libwebsockets ends even a body of 0 bytes, when the reply stands already
 	struct http_exchange exchange;
 };
 
@@ -262,11 +263,16 @@ int http_conn_callback(
 		return 0;
 	switch ((int)reason) {
 	case LWS_CALLBACK_HTTP:
-		return conn_begin(conn) == HTTP_EXCHANGE_REPLY ? conn_reply(conn) : 0;
+		conn->is_body_due = conn_begin(conn) == HTTP_EXCHANGE_BODY;
+		return conn->is_body_due ? 0 : conn_reply(conn);
 	case LWS_CALLBACK_HTTP_BODY:
-		http_exchange_body(&conn->exchange, in, len);
+		if (conn->is_body_due)
+			http_exchange_body(&conn->exchange, in, len);
 		return 0;
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+		if (!conn->is_body_due)
+			return 0;
+		conn->is_body_due = false;
 		http_exchange_complete(&conn->exchange);
 		return conn_reply(conn);
 	case LWS_CALLBACK_HTTP_WRITEABLE:

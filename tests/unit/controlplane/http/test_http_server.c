@@ -100,6 +100,7 @@ static const struct http_route routes[] = {
 	{HTTP_GET, "/big", get_big},
 	{HTTP_GET, "/silent", no_answer},
 	{HTTP_POST, "/echo/{what}", echo},
+	{HTTP_POST, "/ticks", get_ticks},
 	{HTTP_DELETE, "/echo/{what}", no_content},
 };
 
@@ -271,6 +272,7 @@ static void test_garbage(void **state)
 static void test_connection_is_kept(void **state)
 {
 	static const char get[] = "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n";
+	static const char empty[] = "POST /ticks HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
 	static const char bad[] =
 		"POST /echo/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 		"Content-Length: 2000\r\n\r\n";
@@ -282,6 +284,12 @@ static void test_connection_is_kept(void **state)
 		assert_int_equal(raw_http_send(fd, get, sizeof(get) - 1), 0);
 		assert_int_equal(raw_http_read(fd, head, sizeof(head), body, sizeof(body)), 200);
 	}
+	// An announced body of 0 bytes is none: the handler runs once, one reply comes.
+	assert_int_equal(raw_http_send(fd, empty, sizeof(empty) - 1), 0);
+	assert_int_equal(raw_http_read(fd, head, sizeof(head), body, sizeof(body)), 200);
+	assert_int_equal(strspn(body, "0123456789"), strlen(body));
+	assert_int_equal(raw_http_send(fd, get, sizeof(get) - 1), 0);
+	assert_int_equal(raw_http_read(fd, head, sizeof(head), body, sizeof(body)), 200);
 	// A refused body is read to its end and the next request is found behind it.
 	memset(filler, '[', sizeof(filler));
 	assert_int_equal(raw_http_send(fd, bad, sizeof(bad) - 1), 0);
