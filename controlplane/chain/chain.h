@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What settlement needs of a chain, whatever chain it is: one driver per configured chain and node,
+// behind one table of functions. Everything blocks and belongs to the chain thread. Amounts are in
+// the chain's native coin's smallest unit where they are about fees.
+//
+// All functions return 0 or a negative errno with a sentence in why:
+//   -EIO       no endpoint gave a usable answer; nothing is known, ask again later
+//   -EAGAIN    endpoints disagree, or the chain moved while it was asked; ask again later
+//   -EINTR     shutting down
+//   -ENOMEM
+// and what the single function names.
+
+#pragma once
+
+#include "controlplane/chain/u256.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHAIN_WHY_SIZE 400
+#define CHAIN_ID_SIZE 32 // transactions, blocks and sessions
+#define CHAIN_BATCH_MAX 100
+#define CHAIN_TX_SIZE 32768 // a signed transaction with a full batch takes about 20 KB
+#define CHAIN_EVENTS_MAX 512
+
+struct chain_head {
+	uint64_t number;
+	uint8_t hash[CHAIN_ID_SIZE];
+	uint64_t timestamp_sec; // the block's own time: deadlines are judged by it
+};
+
+struct chain_account {
+	uint64_t account_nonce; // of the next transaction, as mined so far
+	struct u256 balance_wei;
+};
+
+// What a transaction offers for a unit of work. Both rise together when it is priced again.
+struct chain_fees {
+	struct u256 max_fee_wei;
+	struct u256 max_priority_fee_wei;
+};
+
+// Stored by number: new ones at the end.
+enum chain_call_kind { CHAIN_CALL_FINALIZE, CHAIN_CALL_PROPOSE, CHAIN_CALL_EXECUTE };
+
+// One session's settlement. All-zero signature: no voucher.
+struct chain_item {
+	uint8_t session_id[CHAIN_ID_SIZE];
+	uint64_t bytes_used;
+	uint8_t checkpoints_root[32];
+	uint64_t voucher_bytes;
+	uint8_t voucher_r[32];
+	uint8_t voucher_vs[32];
+};
+
+struct chain_call {
+	enum chain_call_kind kind;
+	const struct chain_item *items;
+	size_t n_items; // ≤ CHAIN_BATCH_MAX
+};
+
+enum chain_event_kind {
+	CHAIN_EVENT_CREATED,
+	CHAIN_EVENT_TOPPED_UP,
+	CHAIN_EVENT_CLOSED,
+	CHAIN_EVENT_CLAIMED,
+	CHAIN_EVENT_PROPOSED,
+	CHAIN_EVENT_DISPUTED,
+	CHAIN_EVENT_SETTLED,
+	CHAIN_EVENT_SKIPPED,
+};
+
+// Something that the contract said about a session. Fields that a kind does not have are zero.
+struct chain_event {
+	enum chain_event_kind kind;
+	uint8_t session_id[CHAIN_ID_SIZE];
+	uint8_t tx_id[CHAIN_ID_SIZE];
+	uint64_t block_number;
+	uint64_t block_time_sec; // 0 in a transaction's own events
+	uint64_t log_index;
+	uint64_t bytes; // bought, claimed, proposed, accepted or used in all
+	uint64_t deadline_sec; // expiry, reclaim, end of window or of the attestor's time
+	struct u256 operator_amount;
+	struct u256 fee_amount;
+	struct u256 buyer_amount; // deposit, payment or refund
+	const char *reason; // of SKIPPED; static text
+	// CREATED only:
+	uint8_t buyer[32]; // left-padded
+	uint8_t voucher_signer[32];
+	uint8_t asset[32];
+	uint8_t wg_public_key[32];
+	uint8_t usage_signer[32];
+	uint8_t mode; // 0 voucher, 1 attested, 2 optimistic
+	struct u256 price_per_gb;
+};
+
+// Where a transaction stands.
+struct chain_tx_status {
+	bool is_mined;
+	bool is_success; // when mined
+	uint64_t block_number;
+	uint8_t block_hash[CHAIN_ID_SIZE];
+	struct chain_event *events; // caller's memory for CHAIN_EVENTS_MAX; NULL: not wanted
+	size_t n_events;
+};
+
+// How far a chain was read. Stored by the consumer together with what the events caused; opaque to
+// it but for next_block. Zero with next_block set starts there.
+#define CHAIN_CURSOR_RECENT 32
+struct chain_cursor {
+	uint64_t next_block;
+	uint32_t n_recent;
+	uint32_t reserved;
+	struct {
+		uint64_t number;
+		uint8_t hash[CHAIN_ID_SIZE];
+	} recent[CHAIN_CURSOR_RECENT]; // ascending; what was read stood on these blocks
+};
+
+struct chain_step {
+	struct chain_cursor cursor; // to store when the rest is done
+	bool is_unwound; // blocks above unwound_to are gone: undo what their events did; no events then
+	uint64_t unwound_to;
+	bool has_more; // ask again at once
+	struct chain_event *events; // caller's memory for CHAIN_EVENTS_MAX
+	size_t n_events; // in the order of the chain
+};
+
+struct chain_driver_ops {
+	int (*head)(void *driver, struct chain_head *ret, char why[CHAIN_WHY_SIZE]);
+
+	/* The block of that number on the chain as it is now. -ENOENT: there is none (any more). */
+	int (*block
+	)(void *driver, uint64_t number, struct chain_head *ret, char why[CHAIN_WHY_SIZE]);
+
+	/* Of the signing account. */
+	int (*account)(void *driver, struct chain_account *ret, char why[CHAIN_WHY_SIZE]);
+
+	/* What a transaction should offer now to be mined soon. */
+	int (*fees)(void *driver, struct chain_fees *ret, char why[CHAIN_WHY_SIZE]);
+
+	/* Work units that the call needs, with a margin. -EREMOTEIO: the chain refuses the call. */
+	int (*gas
+	)(void *driver, const struct chain_call *call, uint64_t *ret, char why[CHAIN_WHY_SIZE]);
+
+	/* Encodes and signs; talks to nobody. -ENOSPC, -EIO. */
+	int (*sign
+	)(void *driver,
+	  const struct chain_call *call,
+	  uint64_t account_nonce,
+	  uint64_t gas_limit,
+	  const struct chain_fees *fees,
+	  uint8_t raw[CHAIN_TX_SIZE],
+	  size_t *ret_len,
+	  uint8_t tx_id[CHAIN_ID_SIZE],
+	  char why[CHAIN_WHY_SIZE]);
+
+	/* Gives a signed transaction to the network; one that is known already is success.
+	 * -ESTALE: its account nonce was used; -EDQUOT: the balance does not cover it;
+	 * -EREMOTEIO: refused for another reason. */
+	int (*broadcast)(void *driver, const uint8_t *raw, size_t len, char why[CHAIN_WHY_SIZE]);
+
+	/* is_sure asks a second endpoint too, where there is one: for the last look before "done". */
+	int (*status
+	)(void *driver,
+	  const uint8_t tx_id[CHAIN_ID_SIZE],
+	  bool is_sure,
+	  struct chain_tx_status *ret,
+	  char why[CHAIN_WHY_SIZE]);
+
+	/* The event by which a session was settled, by whomever, up to this block.
+	 * -ENOENT: it was not. */
+	int (*find_settled
+	)(void *driver,
+	  const uint8_t session_id[CHAIN_ID_SIZE],
+	  uint64_t up_to_block,
+	  struct chain_event *ret,
+	  char why[CHAIN_WHY_SIZE]);
+
+	/* Reads on from the cursor, up to `confirmations` below the head. */
+	int (*watch
+	)(void *driver,
+	  const struct chain_cursor *cursor,
+	  uint32_t confirmations,
+	  struct chain_step *ret,
+	  char why[CHAIN_WHY_SIZE]);
+};
+
+struct chain_driver {
+	const struct chain_driver_ops *ops;
+	void *driver;
+	uint64_t chain_id;
+};

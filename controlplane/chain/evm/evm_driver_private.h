@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the evm_driver_*.c files share; nobody else includes it.
+
+#pragma once
+
+#include "controlplane/chain/evm/evm_driver.h"
+#include "controlplane/chain/evm/evm_escrow.h"
+#include "controlplane/chain/evm/evm_reply.h"
+
+struct evm_driver {
+	struct evm_driver_conf conf;
+	struct evm_rpc *rpc;
+	const struct evm_signer *signer;
+	uint8_t account[EVM_ADDRESS_SIZE];
+	uint64_t heads[EVM_RPC_ENDPOINTS_MAX]; // highest head that each endpoint has shown
+	uint32_t range_blocks; // of the next request for logs; halved when it is too large
+	bool is_clock_skewed;
+};
+
+/* -EREMOTEIO from a question that has no business failing is the endpoint's fault: blamed, -EIO. */
+int evm_driver_ask(
+	struct evm_driver *driver,
+	struct evm_rpc_call *call,
+	size_t *ret_endpoint,
+	char why[CHAIN_WHY_SIZE]
+) __attribute__((warn_unused_result));
+
+/* tag is a quantity or "latest". -ENOENT: no such block. */
+int evm_driver_get_block(
+	struct evm_driver *driver,
+	const char *tag,
+	struct evm_block *ret,
+	size_t *ret_endpoint,
+	char why[CHAIN_WHY_SIZE]
+) __attribute__((warn_unused_result));
+
+/* Returns: 0; -ENOENT for an event of no interest; -EBADMSG. */
+int evm_driver_event(const struct evm_log *log, struct chain_event *ret)
+	__attribute__((warn_unused_result));
+
+int evm_driver_status(
+	void *ctx,
+	const uint8_t tx_id[CHAIN_ID_SIZE],
+	bool is_sure,
+	struct chain_tx_status *ret,
+	char why[CHAIN_WHY_SIZE]
+);
+int evm_driver_find_settled(
+	void *ctx,
+	const uint8_t session_id[CHAIN_ID_SIZE],
+	uint64_t up_to_block,
+	struct chain_event *ret,
+	char why[CHAIN_WHY_SIZE]
+);
+int evm_driver_watch(
+	void *ctx,
+	const struct chain_cursor *cursor,
+	uint32_t confirmations,
+	struct chain_step *ret,
+	char why[CHAIN_WHY_SIZE]
+);

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Receipts: where a transaction stands and what the escrow said in it. A receipt is believed when
+// its block is the chain's block of that number; for the last look a second endpoint must agree.
+
+#include "evm_driver_private.h"
+#include "evm_hex.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void evm_driver_pad_address(uint8_t dst[32], const uint8_t address[EVM_ADDRESS_SIZE])
+{
+	memset(dst, 0, 32);
+	memcpy(dst + 32 - EVM_ADDRESS_SIZE, address, EVM_ADDRESS_SIZE);
+}
+
+static void evm_driver_event_created(const struct evm_escrow_event *from, struct chain_event *to)
+{
+	to->kind = CHAIN_EVENT_CREATED;
+	to->bytes = from->u.created.bought_bytes;
+	to->deadline_sec = from->u.created.expiry_sec;
+	to->buyer_amount = from->u.created.deposit;
+	to->mode = from->u.created.mode;
+	to->price_per_gb = from->u.created.terms.price_per_gb;
+	evm_driver_pad_address(to->buyer, from->u.created.buyer);
+	evm_driver_pad_address(to->voucher_signer, from->u.created.voucher_signer);
+	evm_driver_pad_address(to->asset, from->u.created.terms.asset);
+	evm_driver_pad_address(to->usage_signer, from->u.created.terms.usage_signer);
+	memcpy(to->wg_public_key, from->u.created.terms.wg_public_key, 32);
+}
+
+static void evm_driver_event_fill(const struct evm_escrow_event *from, struct chain_event *to)
+{
+	switch (from->kind) {
+	case EVM_ESCROW_CREATED:
+		evm_driver_event_created(from, to);
+		break;
+	case EVM_ESCROW_TOPPED_UP:
+		to->kind = CHAIN_EVENT_TOPPED_UP;
+		to->bytes = from->u.topped_up.bought_bytes;
+		to->deadline_sec = from->u.topped_up.expiry_sec;
+		to->buyer_amount = from->u.topped_up.paid;
+		break;
+	case EVM_ESCROW_CLOSED:
+		to->kind = CHAIN_EVENT_CLOSED;
+		to->deadline_sec = from->u.closed.reclaim_from_sec;
+		break;
+	case EVM_ESCROW_CLAIMED:
+		to->kind = CHAIN_EVENT_CLAIMED;
+		to->bytes = from->u.claimed.claimed_bytes;
+		to->operator_amount = from->u.claimed.operator_amount;
+		to->fee_amount = from->u.claimed.fee_amount;
+		break;
+	case EVM_ESCROW_PROPOSED:
+		to->kind = CHAIN_EVENT_PROPOSED;
+		to->bytes = from->u.proposed.bytes_used;
+		to->deadline_sec = from->u.proposed.window_end_sec;
+		break;
+	case EVM_ESCROW_DISPUTED:
+		to->kind = CHAIN_EVENT_DISPUTED;
+		to->bytes = from->u.disputed.bytes_accepted;
+		to->deadline_sec = from->u.disputed.resolve_until_sec;
+		break;
+	case EVM_ESCROW_SETTLED:
+		to->kind = CHAIN_EVENT_SETTLED;
+		to->bytes = from->u.settled.bytes_used;
+		to->operator_amount = from->u.settled.operator_amount;
+		to->fee_amount = from->u.settled.fee_amount;
+		to->buyer_amount = from->u.settled.refund;
+		break;
+	case EVM_ESCROW_SKIPPED:
+		to->kind = CHAIN_EVENT_SKIPPED;
+		to->reason = evm_escrow_error_name(from->u.skipped.reason);
+		break;
+	case EVM_ESCROW_N_EVENT:
+		break;
+	}
+}
+
+int evm_driver_event(const struct evm_log *log, struct chain_event *ret)
+{
+	struct chain_event event = {0};
+	struct evm_escrow_event from;
+	int r;
+
+	r = evm_escrow_decode(log, &from);
+	if (r < 0)
+		return r;
+	memcpy(event.session_id, from.session_id, CHAIN_ID_SIZE);
+	memcpy(event.tx_id, log->tx_hash, CHAIN_ID_SIZE);
+	event.block_number = log->block_number;
+	event.log_index = log->log_index;
+	evm_driver_event_fill(&from, &event);
+	*ret = event;
+	return 0;
+}
+
+// The escrow's events of a receipt, in their order. -EBADMSG for a log that cannot be this receipt's.
+static int evm_driver_receipt_events(
+	const struct evm_driver *driver,
+	const struct evm_receipt *receipt,
+	struct chain_tx_status *status
+)
+{
+	struct evm_log log;
+	int r;
+
+	status->n_events = 0;
+	for (const struct json_value *v = json_first(receipt->logs); v != NULL; v = json_next(v)) {
+		if (evm_reply_log(v, &log) < 0 || log.is_removed ||
+		    memcmp(log.tx_hash, receipt->tx_hash, 32) != 0 ||
+		    memcmp(log.block_hash, receipt->block_hash, 32) != 0)
+			return -EBADMSG;
+		if (memcmp(log.address, driver->conf.escrow, EVM_ADDRESS_SIZE) != 0)
+			continue;
+		if (status->n_events == CHAIN_EVENTS_MAX)
+			return -EBADMSG;
+		r = evm_driver_event(&log, &status->events[status->n_events]);
+		if (r == -EBADMSG)
+			return r;
+		if (r == 0)
+			status->n_events++;
+	}
+	return 0;
+}
+
+// -ENOENT: no receipt. Takes the call's result apart; the caller frees the call.
+static int evm_driver_take_receipt(
+	struct evm_driver *driver,
+	size_t endpoint,
+	const struct evm_rpc_call *call,
+	const uint8_t tx_id[CHAIN_ID_SIZE],
+	struct chain_tx_status *status,
+	char why[CHAIN_WHY_SIZE]
+)
+{
+	struct evm_receipt receipt;
+	int r;
+
+	r = evm_reply_receipt(call->result, &receipt);
+	if (r == -ENOENT)
+		return r;
+	if (r == 0 && memcmp(receipt.tx_hash, tx_id, CHAIN_ID_SIZE) != 0)
+		r = -EBADMSG;
+	if (r == 0 && status->events != NULL)
+		r = evm_driver_receipt_events(driver, &receipt, status);
+	if (r < 0) {
+		evm_rpc_blame(driver->rpc, endpoint, EVM_RPC_BAD_RESULT, "a receipt is malformed");
+		snprintf(why, CHAIN_WHY_SIZE, "a receipt is malformed");
+		return -EIO;
+	}
+	status->is_mined = true;
+	status->is_success = receipt.is_success;
+	status->block_number = receipt.block_number;
+	memcpy(status->block_hash, receipt.block_hash, CHAIN_ID_SIZE);
+	return 0;
+}
+
+// The receipt's block must be the chain's; a reorganisation in between is not the endpoint's fault.
+static int evm_driver_check_canonical(
+	struct evm_driver *driver, const struct chain_tx_status *status, char why[CHAIN_WHY_SIZE]
+)
+{
+	char tag[U256_HEX_SIZE];
+	struct evm_block block;
+	size_t endpoint;
+	int r;
+
+	u256_format_quantity(u256_from_u64(status->block_number), tag);
+	r = evm_driver_get_block(driver, tag, &block, &endpoint, why);
+	if (r == -ENOENT || (r == 0 && memcmp(block.hash, status->block_hash, 32) != 0)) {
+		snprintf(
+			why,
+			CHAIN_WHY_SIZE,
+			"the block %" PRIu64 " of a receipt is not on the chain (any more)",
+			status->block_number
+		);
+		return -EAGAIN;
+	}
+	return r;
+}
+
+// A second endpoint must say the same about mined or not, and in which block.
+static int evm_driver_second_opinion(
+	struct evm_driver *driver,
+	size_t first,
+	const char *params,
+	const uint8_t tx_id[CHAIN_ID_SIZE],
+	const struct chain_tx_status *said,
+	char why[CHAIN_WHY_SIZE]
+)
+{
+	struct evm_rpc_call call = {.method = "eth_getTransactionReceipt", .params = params};
+	struct chain_tx_status other = {0};
+	int second = evm_rpc_other(driver->rpc, first), r;
+
+	if (second < 0)
+		return 0;
+	r = evm_rpc_ask_at(driver->rpc, (size_t)second, &call, why);
+	if (r == 0)
+		r = evm_driver_take_receipt(driver, (size_t)second, &call, tx_id, &other, why);
+	evm_rpc_call_fini(&call);
+	// No second opinion to be had is no contradiction.
+	if (r == -EIO || r == -EREMOTEIO)
+		return 0;
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (other.is_mined == said->is_mined &&
+	    (!said->is_mined ||
+	     (other.is_success == said->is_success &&
+	      memcmp(other.block_hash, said->block_hash, CHAIN_ID_SIZE) == 0)))
+		return 0;
+	if (other.is_mined && !said->is_mined)
+		evm_rpc_blame(
+			driver->rpc,
+			first,
+			EVM_RPC_RECEIPT_MISSING,
+			"another endpoint has the receipt"
+		);
+	else
+		evm_rpc_blame(
+			driver->rpc,
+			(size_t)second,
+			EVM_RPC_DISAGREES,
+			"about the receipt of a transaction"
+		);
+	snprintf(why, CHAIN_WHY_SIZE, "two endpoints disagree about a transaction");
+	return -EAGAIN;
+}
+
+int evm_driver_status(
+	void *ctx,
+	const uint8_t tx_id[CHAIN_ID_SIZE],
+	bool is_sure,
+	struct chain_tx_status *ret,
+	char why[CHAIN_WHY_SIZE]
+)
+{
+	struct evm_driver *driver = ctx;
+	char hex[EVM_HEX_SIZE(CHAIN_ID_SIZE)], params[sizeof(hex) + 8];
+	struct evm_rpc_call call = {.method = "eth_getTransactionReceipt", .params = params};
+	struct chain_tx_status status = {.events = ret->events};
+	size_t endpoint;
+	int r;
+
+	evm_hex_format(tx_id, CHAIN_ID_SIZE, hex);
+	snprintf(params, sizeof(params), "[\"%s\"]", hex);
+	r = evm_driver_ask(driver, &call, &endpoint, why);
+	if (r < 0)
+		return r;
+	r = evm_driver_take_receipt(driver, endpoint, &call, tx_id, &status, why);
+	evm_rpc_call_fini(&call);
+	if (r == -ENOENT)
+		r = 0;
+	if (r == 0 && status.is_mined)
+		r = evm_driver_check_canonical(driver, &status, why);
+	if (r == 0 && is_sure)
+		r = evm_driver_second_opinion(driver, endpoint, params, tx_id, &status, why);
+	if (r == 0)
+		*ret = status;
+	return r;
+}
