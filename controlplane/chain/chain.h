@@ -179,6 +179,14 @@ struct chain_driver_ops {
 	  struct chain_event *ret,
 	  char why[CHAIN_WHY_SIZE]);
 
+	/* That the item's voucher is by this signer (left-padded), for this session, chain and
+	 * contract, and not malleable. -EBADMSG. */
+	int (*verify_voucher
+	)(void *driver,
+	  const struct chain_item *item,
+	  const uint8_t signer[32],
+	  char why[CHAIN_WHY_SIZE]);
+
 	/* Reads on from the cursor, up to `confirmations` below the head. */
 	int (*watch
 	)(void *driver,

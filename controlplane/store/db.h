@@ -37,7 +37,13 @@
 	X(SLOTS, "slots", U64) \
 	X(ADDRESSES, "addresses", BYTES) \
 	X(USAGE, "usage", U64) \
-	X(CHECKPOINTS, "checkpoints", PAIR)
+	X(CHECKPOINTS, "checkpoints", PAIR) \
+	X(SETTLE_ITEMS, "settle_items", U64) \
+	X(SETTLE_SESSIONS, "settle_sessions", BYTES) \
+	X(SETTLE_TXS, "settle_txs", U64) \
+	X(SETTLE_RAW, "settle_raw", PAIR) \
+	X(SETTLE_QUEUED, "settle_queued", U64) \
+	X(SETTLE_LIVE, "settle_live", U64)
 
 #define DB_KEY_ENUM(id, name) DB_KEY_##id,
 #define DB_TABLE_ENUM(id, name, key) DB_##id,

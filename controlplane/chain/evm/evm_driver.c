@@ -364,6 +364,31 @@ static int evm_driver_broadcast(void *ctx, const uint8_t *raw, size_t len, char 
 	return r;
 }
 
+static int evm_driver_verify_voucher(
+	void *ctx, const struct chain_item *item, const uint8_t signer[32], char why[CHAIN_WHY_SIZE]
+)
+{
+	struct evm_driver *driver = ctx;
+	struct evm_escrow_voucher voucher = {.cumulative_bytes = item->voucher_bytes};
+	uint8_t separator[EVM_KECCAK_SIZE];
+	int r;
+
+	memcpy(voucher.r, item->voucher_r, 32);
+	memcpy(voucher.vs, item->voucher_vs, 32);
+	evm_escrow_domain(driver->conf.rpc.chain_id, driver->conf.escrow, separator);
+	r = evm_escrow_verify_voucher(
+		separator, item->session_id, signer + 32 - EVM_ADDRESS_SIZE, &voucher
+	);
+	if (r < 0)
+		snprintf(
+			why,
+			CHAIN_WHY_SIZE,
+			"the voucher is not by the session's signer, for this session, chain and "
+			"contract"
+		);
+	return r;
+}
+
 static const struct chain_driver_ops evm_driver_ops = {
 	.head = evm_driver_head,
 	.block = evm_driver_block,
@@ -374,6 +399,7 @@ static const struct chain_driver_ops evm_driver_ops = {
 	.broadcast = evm_driver_broadcast,
 	.status = evm_driver_status,
 	.find_settled = evm_driver_find_settled,
+	.verify_voucher = evm_driver_verify_voucher,
 	.watch = evm_driver_watch,
 };
 

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The round: every transaction that is not over is taken one step further, in the order in which
+// they were made; then, if none is on its way to a block, the next batch is formed.
+
+#include "settle_outbox_private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const settle_outbox_alert_names[] = {
+#define SETTLE_OUTBOX_ALERT_NAME(id, name, help) name,
+	SETTLE_ALERT_LIST(SETTLE_OUTBOX_ALERT_NAME)};
+static const char *const settle_outbox_alert_helps[] = {
+#define SETTLE_OUTBOX_ALERT_HELP(id, name, help) help,
+	SETTLE_ALERT_LIST(SETTLE_OUTBOX_ALERT_HELP)};
+
+const char *settle_alert_name(unsigned int alert)
+{
+	return alert < SETTLE_N_ALERT ? settle_outbox_alert_names[alert] : "unknown";
+}
+
+const char *settle_alert_help(unsigned int alert)
+{
+	return alert < SETTLE_N_ALERT ? settle_outbox_alert_helps[alert] : "unknown";
+}
+
+int settle_outbox_create(struct settle_outbox **ret, const struct settle_outbox_conf *conf)
+{
+	struct settle_outbox *outbox;
+
+	if (conf->batch.count == 0 || conf->batch.count > CHAIN_BATCH_MAX ||
+	    conf->confirmations == 0 || conf->skips_max == 0)
+		return -EINVAL;
+	outbox = calloc(1, sizeof(*outbox));
+	if (outbox == NULL)
+		return -ENOMEM;
+	outbox->conf = *conf;
+	*ret = outbox;
+	return 0;
+}
+
+void settle_outbox_destroy(struct settle_outbox *outbox)
+{
+	free(outbox);
+}
+
+void settle_outbox_alert(
+	struct settle_outbox *outbox, enum settle_alert alert, const char *format, ...
+)
+{
+	char text[CHAIN_WHY_SIZE + 200];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (!outbox->is_alert[alert] && outbox->conf.on_alert != NULL)
+		outbox->conf.on_alert(outbox->conf.on_alert_ctx, alert, true, text);
+	outbox->is_alert[alert] = true;
+}
+
+void settle_outbox_calm(struct settle_outbox *outbox, enum settle_alert alert)
+{
+	if (outbox->is_alert[alert] && outbox->conf.on_alert != NULL)
+		outbox->conf.on_alert(
+			outbox->conf.on_alert_ctx, alert, false, settle_outbox_alert_helps[alert]
+		);
+	outbox->is_alert[alert] = false;
+}
+
+int settle_outbox_commit(struct settle_outbox *outbox, struct db_txn *txn)
+{
+	int r = db_txn_commit(txn);
+
+	if (r < 0)
+		settle_outbox_alert(outbox, SETTLE_ALERT_STORE, "%s", txn->why);
+	else
+		settle_outbox_calm(outbox, SETTLE_ALERT_STORE);
+	return r;
+}
+
+int settle_outbox_chain_error(struct settle_outbox *outbox, int r, const char *why)
+{
+	if (r == -EIO || r == -EAGAIN)
+		settle_outbox_alert(outbox, SETTLE_ALERT_ENDPOINTS, "%s", why);
+	return r;
+}
+
+// The transactions that this round looks at: all that are not over, and done ones whose block is
+// young enough to be reorganised. Ids only, since each step has a store transaction of its own.
+#define SETTLE_OUTBOX_ROUND_MAX 256
+
+static int settle_outbox_list(
+	struct settle_outbox *outbox, uint64_t ids[SETTLE_OUTBOX_ROUND_MAX], size_t *ret_n
+)
+{
+	struct db_txn txn;
+	struct db_iter iter;
+	struct settle_tx tx;
+	size_t n = 0;
+
+	db_txn_begin_read(&txn, outbox->conf.db);
+	db_iter_init(&iter, &txn, DB_SETTLE_LIVE, NULL);
+	while (n < SETTLE_OUTBOX_ROUND_MAX && db_iter_next(&iter)) {
+		if (settle_tx_get(&txn, db_key_first(&iter.key), &tx) &&
+		    tx.chain_id == outbox->conf.chain.chain_id)
+			ids[n++] = tx.id;
+	}
+	db_iter_fini(&iter);
+	*ret_n = n;
+	return settle_outbox_commit(outbox, &txn);
+}
+
+static int settle_outbox_load(struct settle_outbox *outbox, uint64_t id, struct settle_tx *ret)
+{
+	struct db_txn txn;
+
+	db_txn_begin_read(&txn, outbox->conf.db);
+	(void)settle_tx_get(&txn, id, ret);
+	return settle_outbox_commit(outbox, &txn);
+}
+
+// One transaction as far as it goes now.
+static int settle_outbox_step(struct settle_outbox *outbox, struct settle_tx *tx)
+{
+	int r = 0;
+
+	if (tx->state == SETTLE_TX_INTENT)
+		r = settle_outbox_sign(outbox, tx);
+	if (r == 0 && tx->state == SETTLE_TX_SIGNED)
+		r = settle_outbox_send(outbox, tx);
+	if (r == 0 && tx->state == SETTLE_TX_SENT)
+		r = settle_outbox_follow(outbox, tx);
+	if (r == 0 && tx->state == SETTLE_TX_MINED)
+		return settle_outbox_confirm(outbox, tx);
+	if (r == 0 && tx->state == SETTLE_TX_DONE)
+		r = settle_outbox_recheck(outbox, tx);
+	return r;
+}
+
+// Offers queued items to the batch until it is full.
+static void settle_outbox_offer_all(
+	struct settle_outbox *outbox, struct db_txn *txn, struct settle_batch *batch
+)
+{
+	struct settle_item item;
+	struct db_iter iter;
+
+	db_iter_init(&iter, txn, DB_SETTLE_QUEUED, NULL);
+	while (batch->n < batch->limits.count && db_iter_next(&iter)) {
+		if (settle_item_get(txn, db_key_first(&iter.key), &item) &&
+		    item.chain_id == outbox->conf.chain.chain_id)
+			settle_batch_offer(batch, &item);
+	}
+	db_iter_fini(&iter);
+}
+
+static void settle_outbox_stamp(
+	struct settle_outbox *outbox, struct db_txn *txn, const struct settle_batch *batch
+)
+{
+	struct settle_item item;
+
+	for (size_t i = 0; i < batch->n; i++) {
+		if (!settle_item_get(txn, batch->ids[i], &item) || item.queued_sec != 0)
+			continue;
+		item.queued_sec = outbox->head.timestamp_sec;
+		settle_item_put(txn, &item);
+	}
+}
+
+static void settle_outbox_put_intent(
+	struct settle_outbox *outbox,
+	struct db_txn *txn,
+	const struct settle_batch *batch,
+	struct settle_tx *tx
+)
+{
+	struct settle_item item;
+
+	memset(tx, 0, sizeof(*tx));
+	tx->chain_id = outbox->conf.chain.chain_id;
+	tx->state = SETTLE_TX_INTENT;
+	tx->kind = batch->kind;
+	tx->n_items = (uint32_t)batch->n;
+	memcpy(tx->items, batch->ids, batch->n * sizeof(batch->ids[0]));
+	settle_tx_insert(txn, tx);
+	for (size_t i = 0; i < batch->n; i++) {
+		if (!settle_item_get(txn, batch->ids[i], &item))
+			continue;
+		item.state = SETTLE_ITEM_BATCHED;
+		item.tx = tx->id;
+		settle_item_put(txn, &item);
+	}
+}
+
+// Forms the next batch if one is due. *ret_is_new says whether tx is one.
+static int settle_outbox_form(struct settle_outbox *outbox, struct settle_tx *tx, bool *ret_is_new)
+{
+	struct settle_batch batch;
+	struct db_txn txn;
+	int r;
+
+	*ret_is_new = false;
+	settle_batch_init(&batch, &outbox->conf.batch, outbox->head.timestamp_sec);
+	db_txn_begin_write(&txn, outbox->conf.db);
+	settle_outbox_offer_all(outbox, &txn, &batch);
+	if (batch.n == 0) {
+		db_txn_abort(&txn);
+		return txn.error;
+	}
+	if (settle_batch_is_due(&batch))
+		settle_outbox_put_intent(outbox, &txn, &batch, tx);
+	else
+		settle_outbox_stamp(outbox, &txn, &batch);
+	r = settle_outbox_commit(outbox, &txn);
+	if (r < 0 || !settle_batch_is_due(&batch))
+		return r;
+	settle_failpoint(SETTLE_STEP_INTENT_STORED);
+	*ret_is_new = true;
+	return 0;
+}
+
+static int settle_outbox_form_and_send(struct settle_outbox *outbox)
+{
+	struct settle_tx tx;
+	bool is_new;
+	int r;
+
+	r = settle_outbox_form(outbox, &tx, &is_new);
+	if (r == 0 && is_new)
+		r = settle_outbox_step(outbox, &tx);
+	return r;
+}
+
+int settle_outbox_poll(struct settle_outbox *outbox)
+{
+	const struct chain_driver *chain = &outbox->conf.chain;
+	uint64_t ids[SETTLE_OUTBOX_ROUND_MAX];
+	char why[CHAIN_WHY_SIZE] = "";
+	bool is_under_way = false;
+	struct settle_tx tx;
+	size_t n;
+	int r;
+
+	r = chain->ops->head(chain->driver, &outbox->head, why);
+	if (r < 0)
+		return settle_outbox_chain_error(outbox, r, why);
+	settle_outbox_calm(outbox, SETTLE_ALERT_ENDPOINTS);
+	r = settle_outbox_list(outbox, ids, &n);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		r = settle_outbox_load(outbox, ids[i], &tx);
+		if (r == 0)
+			r = settle_outbox_step(outbox, &tx);
+		is_under_way |= tx.state == SETTLE_TX_INTENT || tx.state == SETTLE_TX_SIGNED ||
+			tx.state == SETTLE_TX_SENT;
+	}
+	if (r == 0 && !is_under_way)
+		r = settle_outbox_form_and_send(outbox);
+	return r;
+}

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sent → mined → done, and the ways back: a block that is gone, an account nonce that somebody else
+// used, a transaction that failed, items that were skipped.
+
+#include "settle_outbox_private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static int settle_outbox_store(
+	struct settle_outbox *outbox, struct settle_tx *tx, struct settle_tx *next
+)
+{
+	struct db_txn txn;
+	int r;
+
+	db_txn_begin_write(&txn, outbox->conf.db);
+	settle_tx_put(&txn, next);
+	r = settle_outbox_commit(outbox, &txn);
+	if (r == 0)
+		*tx = *next;
+	return r;
+}
+
+// Looks for any of the attempts in a block. status->is_mined says whether one is.
+static int settle_outbox_find_mined(
+	struct settle_outbox *outbox,
+	const struct settle_tx *tx,
+	bool is_sure,
+	struct chain_tx_status *status,
+	uint32_t *ret_attempt
+)
+{
+	const struct chain_driver *chain = &outbox->conf.chain;
+	char why[CHAIN_WHY_SIZE] = "";
+	int r;
+
+	for (uint32_t i = tx->n_attempts; i-- > 0;) {
+		*status = (struct chain_tx_status){0};
+		r = chain->ops->status(chain->driver, tx->attempts[i].tx_id, is_sure, status, why);
+		if (r < 0)
+			return settle_outbox_chain_error(outbox, r, why);
+		*ret_attempt = i;
+		if (status->is_mined)
+			return 0;
+	}
+	return 0;
+}
+
+static int settle_outbox_count_poll(struct settle_outbox *outbox, struct settle_tx *tx)
+{
+	struct settle_tx next = *tx;
+
+	next.n_polls++;
+	if (next.n_polls < outbox->conf.review_polls || next.is_review) {
+		// The count alone is not worth a write at each poll.
+		tx->n_polls = next.n_polls;
+		if (next.n_polls % 10 != 0)
+			return 0;
+	} else {
+		next.is_review = true;
+		settle_outbox_alert(
+			outbox,
+			SETTLE_ALERT_NEEDS_REVIEW,
+			"transaction %" PRIu64 " of chain %" PRIu64 " is not final after %u polls",
+			tx->id,
+			tx->chain_id,
+			next.n_polls
+		);
+	}
+	return settle_outbox_store(outbox, tx, &next);
+}
+
+// No attempt is mined though the account went past its nonce: somebody else's transaction took it.
+// Believed only when it stands as deep as a settlement must, and a second endpoint agrees.
+static int settle_outbox_taken(struct settle_outbox *outbox, struct settle_tx *tx)
+{
+	struct chain_tx_status status;
+	struct settle_tx next = *tx;
+	uint32_t attempt;
+	int r;
+
+	if (tx->taken_since_block == 0 || outbox->head.number < tx->taken_since_block) {
+		next.taken_since_block = outbox->head.number > 0 ? outbox->head.number : 1;
+		r = settle_outbox_store(outbox, tx, &next);
+		if (r < 0)
+			return r;
+	}
+	if (outbox->head.number - tx->taken_since_block + 1 < outbox->conf.confirmations)
+		return 0;
+	r = settle_outbox_find_mined(outbox, tx, true, &status, &attempt);
+	if (r < 0 || status.is_mined)
+		return r;
+	settle_outbox_alert(
+		outbox,
+		SETTLE_ALERT_NONCE_TAKEN,
+		"chain %" PRIu64 ": account nonce %" PRIu64
+		" was used by a transaction that is not ours; nobody else may use the settling key",
+		tx->chain_id,
+		tx->account_nonce
+	);
+	return settle_outbox_drop(outbox, tx, "account nonce used by another transaction", false);
+}
+
+int settle_outbox_follow(struct settle_outbox *outbox, struct settle_tx *tx)
+{
+	const struct chain_driver *chain = &outbox->conf.chain;
+	struct chain_account account;
+	struct chain_tx_status status;
+	struct settle_tx next;
+	char why[CHAIN_WHY_SIZE] = "";
+	uint32_t attempt = 0;
+	int r;
+
+	// The account first: a transaction mined between the two questions is then found.
+	r = chain->ops->account(chain->driver, &account, why);
+	if (r < 0)
+		return settle_outbox_chain_error(outbox, r, why);
+	r = settle_outbox_find_mined(outbox, tx, false, &status, &attempt);
+	if (r < 0)
+		return r;
+	r = settle_outbox_count_poll(outbox, tx);
+	if (r < 0)
+		return r;
+	if (!status.is_mined) {
+		if (account.account_nonce > tx->account_nonce)
+			return settle_outbox_taken(outbox, tx);
+		return settle_outbox_push(outbox, tx);
+	}
+	settle_failpoint(SETTLE_STEP_MINED_SEEN);
+	next = *tx;
+	next.state = SETTLE_TX_MINED;
+	next.mined_attempt = attempt;
+	next.mined_block = status.block_number;
+	memcpy(next.mined_hash, status.block_hash, CHAIN_ID_SIZE);
+	next.taken_since_block = 0;
+	r = settle_outbox_store(outbox, tx, &next);
+	if (r == 0)
+		settle_failpoint(SETTLE_STEP_MINED_STORED);
+	return r;
+}
+
+void settle_outbox_return_item(
+	struct settle_outbox *outbox,
+	struct db_txn *txn,
+	struct settle_item *item,
+	const char *reason,
+	bool is_skip
+)
+{
+	snprintf(item->reason, sizeof(item->reason), "%s", reason);
+	item->state = SETTLE_ITEM_QUEUED;
+	if (is_skip) {
+		item->n_skips++;
+		item->not_before_sec = outbox->head.timestamp_sec +
+			(uint64_t)outbox->conf.skip_wait_sec * item->n_skips;
+	}
+	if (item->n_skips >= outbox->conf.skips_max) {
+		item->state = SETTLE_ITEM_HELD;
+		item->is_review = true;
+		settle_outbox_alert(
+			outbox,
+			SETTLE_ALERT_ITEM_HELD,
+			"settlement %" PRIu64 " was skipped %u times, last: %s; see settle list",
+			item->id,
+			item->n_skips,
+			item->reason
+		);
+	}
+	settle_item_put(txn, item);
+}
+
+int settle_outbox_drop(
+	struct settle_outbox *outbox, struct settle_tx *tx, const char *reason, bool is_skip
+)
+{
+	struct settle_tx next = *tx;
+	struct settle_item item;
+	struct db_txn txn;
+	int r;
+
+	next.state = SETTLE_TX_DROPPED;
+	db_txn_begin_write(&txn, outbox->conf.db);
+	settle_tx_put(&txn, &next);
+	for (uint32_t i = 0; i < next.n_items; i++) {
+		if (settle_item_get(&txn, next.items[i], &item) && item.tx == next.id &&
+		    item.state == SETTLE_ITEM_BATCHED)
+			settle_outbox_return_item(outbox, &txn, &item, reason, is_skip);
+	}
+	r = settle_outbox_commit(outbox, &txn);
+	if (r < 0)
+		return r;
+	*tx = next;
+	settle_failpoint(SETTLE_STEP_RETURNED_STORED);
+	return 0;
+}
+
+// What the contract said about one item of this transaction; NULL when it said nothing.
+static const struct chain_event *settle_outbox_event_of(
+	const struct chain_tx_status *status, const struct settle_item *item
+)
+{
+	enum chain_event_kind wanted =
+		item->kind == CHAIN_CALL_PROPOSE ? CHAIN_EVENT_PROPOSED : CHAIN_EVENT_SETTLED;
+
+	for (size_t i = 0; i < status->n_events; i++) {
+		const struct chain_event *event = &status->events[i];
+
+		if (memcmp(event->session_id, item->call.session_id, CHAIN_ID_SIZE) == 0 &&
+		    (event->kind == wanted || event->kind == CHAIN_EVENT_SKIPPED))
+			return event;
+	}
+	return NULL;
+}
+
+static void settle_outbox_finish_item(
+	struct db_txn *txn, struct settle_item *item, const struct chain_event *event
+)
+{
+	item->state = SETTLE_ITEM_DONE;
+	item->is_review = false;
+	item->reason[0] = '\0';
+	memcpy(item->tx_id, event->tx_id, CHAIN_ID_SIZE);
+	item->block_number = event->block_number;
+	item->bytes = event->bytes;
+	item->operator_amount = event->operator_amount;
+	item->fee_amount = event->fee_amount;
+	item->refund = event->buyer_amount;
+	settle_item_put(txn, item);
+}
+
+// The outcomes of a final receipt, each item by its own event. A skipped one may have been settled
+// by another transaction (ours before a loss of the store, the operator's by hand): then that
+// event, as deep in the chain, is its outcome; asked before the write transaction begins.
+struct settle_outbox_outcome {
+	bool is_done;
+	struct chain_event event;
+	const char *reason; // when not done
+};
+
+static int settle_outbox_outcome(
+	struct settle_outbox *outbox,
+	const struct settle_item *item,
+	const struct chain_tx_status *status,
+	struct settle_outbox_outcome *ret
+)
+{
+	const struct chain_driver *chain = &outbox->conf.chain;
+	const struct chain_event *event = settle_outbox_event_of(status, item);
+	uint64_t final_block = outbox->head.number + 1 - outbox->conf.confirmations;
+	char why[CHAIN_WHY_SIZE] = "";
+	int r;
+
+	*ret = (struct settle_outbox_outcome){.reason = "the transaction says nothing about it"};
+	if (event != NULL && event->kind != CHAIN_EVENT_SKIPPED) {
+		ret->is_done = true;
+		ret->event = *event;
+		return 0;
+	}
+	if (event != NULL)
+		ret->reason = event->reason;
+	if (item->kind == CHAIN_CALL_PROPOSE)
+		return 0;
+	r = chain->ops->find_settled(
+		chain->driver, item->call.session_id, final_block, &ret->event, why
+	);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return settle_outbox_chain_error(outbox, r, why);
+	ret->is_done = true;
+	return 0;
+}
+
+static int settle_outbox_load_items(
+	struct settle_outbox *outbox, const struct settle_tx *tx, struct settle_item *items
+)
+{
+	struct db_txn txn;
+
+	db_txn_begin_read(&txn, outbox->conf.db);
+	for (uint32_t i = 0; i < tx->n_items; i++) {
+		if (!settle_item_get(&txn, tx->items[i], &items[i]))
+			db_txn_fail(&txn, -EBADMSG, "an item of a batch is missing");
+	}
+	return settle_outbox_commit(outbox, &txn);
+}
+
+static int settle_outbox_finish(
+	struct settle_outbox *outbox, struct settle_tx *tx, const struct chain_tx_status *status
+)
+{
+	static __thread struct settle_item items[CHAIN_BATCH_MAX];
+	static __thread struct settle_outbox_outcome outcomes[CHAIN_BATCH_MAX];
+	struct settle_tx next = *tx;
+	struct db_txn txn;
+	int r;
+
+	r = settle_outbox_load_items(outbox, tx, items);
+	for (uint32_t i = 0; i < tx->n_items && r == 0; i++)
+		r = settle_outbox_outcome(outbox, &items[i], status, &outcomes[i]);
+	if (r < 0)
+		return r;
+	settle_failpoint(SETTLE_STEP_FINAL_SEEN);
+	next.state = SETTLE_TX_DONE;
+	next.is_review = false;
+	db_txn_begin_write(&txn, outbox->conf.db);
+	settle_tx_put(&txn, &next);
+	for (uint32_t i = 0; i < tx->n_items; i++) {
+		if (items[i].state != SETTLE_ITEM_BATCHED || items[i].tx != tx->id)
+			continue;
+		if (outcomes[i].is_done)
+			settle_outbox_finish_item(&txn, &items[i], &outcomes[i].event);
+		else
+			settle_outbox_return_item(
+				outbox, &txn, &items[i], outcomes[i].reason, true
+			);
+	}
+	r = settle_outbox_commit(outbox, &txn);
+	if (r < 0)
+		return r;
+	*tx = next;
+	settle_outbox_calm(outbox, SETTLE_ALERT_NEEDS_REVIEW);
+	settle_outbox_calm(outbox, SETTLE_ALERT_REORGANISED);
+	settle_failpoint(SETTLE_STEP_DONE_STORED);
+	return 0;
+}
+
+// Its block is gone: on its way again, under the same account nonce; the same bytes are sent.
+static int settle_outbox_unmine(struct settle_outbox *outbox, struct settle_tx *tx)
+{
+	bool was_done = tx->state == SETTLE_TX_DONE;
+	struct settle_tx next = *tx;
+	struct settle_item item;
+	struct db_txn txn;
+	int r;
+
+	settle_outbox_alert(
+		outbox,
+		SETTLE_ALERT_REORGANISED,
+		"chain %" PRIu64 ": block %" PRIu64 " with transaction %" PRIu64
+		" is gone%s; it is sent again",
+		tx->chain_id,
+		tx->mined_block,
+		tx->id,
+		was_done ? " after it was done" : ""
+	);
+	next.state = SETTLE_TX_SENT;
+	next.mined_block = 0;
+	next.n_polls = 0;
+	next.taken_since_block = 0;
+	db_txn_begin_write(&txn, outbox->conf.db);
+	settle_tx_put(&txn, &next);
+	for (uint32_t i = 0; was_done && i < next.n_items; i++) {
+		if (!settle_item_get(&txn, next.items[i], &item) || item.tx != next.id ||
+		    item.state != SETTLE_ITEM_DONE)
+			continue;
+		item.state = SETTLE_ITEM_BATCHED;
+		snprintf(item.reason, sizeof(item.reason), "its block was reorganised out");
+		settle_item_put(&txn, &item);
+	}
+	r = settle_outbox_commit(outbox, &txn);
+	if (r < 0)
+		return r;
+	*tx = next;
+	settle_failpoint(was_done ? SETTLE_STEP_UNDONE_STORED : SETTLE_STEP_UNMINED_STORED);
+	return 0;
+}
+
+int settle_outbox_confirm(struct settle_outbox *outbox, struct settle_tx *tx)
+{
+	const struct chain_driver *chain = &outbox->conf.chain;
+	struct chain_tx_status status = {.events = outbox->events};
+	char why[CHAIN_WHY_SIZE] = "";
+	bool is_deep = outbox->head.number + 1 >= tx->mined_block + outbox->conf.confirmations;
+	int r;
+
+	r = settle_outbox_count_poll(outbox, tx);
+	if (r < 0)
+		return r;
+	r = chain->ops->status(
+		chain->driver, tx->attempts[tx->mined_attempt].tx_id, is_deep, &status, why
+	);
+	if (r < 0)
+		return settle_outbox_chain_error(outbox, r, why);
+	if (!status.is_mined || status.block_number != tx->mined_block ||
+	    memcmp(status.block_hash, tx->mined_hash, CHAIN_ID_SIZE) != 0)
+		return settle_outbox_unmine(outbox, tx);
+	if (!is_deep)
+		return 0;
+	if (status.is_success)
+		return settle_outbox_finish(outbox, tx, &status);
+	settle_outbox_alert(
+		outbox,
+		SETTLE_ALERT_REVERTED,
+		"chain %" PRIu64 ": transaction %" PRIu64 " failed; its sessions are queued again",
+		tx->chain_id,
+		tx->id
+	);
+	return settle_outbox_drop(outbox, tx, "the transaction failed", true);
+}
+
+// Done, but its block is young: still there? Old enough: never looked at again.
+int settle_outbox_recheck(struct settle_outbox *outbox, struct settle_tx *tx)
+{
+	const struct chain_driver *chain = &outbox->conf.chain;
+	struct chain_head block;
+	char why[CHAIN_WHY_SIZE] = "";
+	struct db_txn txn;
+	int r;
+
+	if (outbox->head.number > tx->mined_block + outbox->conf.watch_blocks) {
+		db_txn_begin_write(&txn, outbox->conf.db);
+		settle_tx_retire(&txn, tx);
+		return settle_outbox_commit(outbox, &txn);
+	}
+	r = chain->ops->block(chain->driver, tx->mined_block, &block, why);
+	if (r == -ENOENT || (r == 0 && memcmp(block.hash, tx->mined_hash, CHAIN_ID_SIZE) != 0))
+		return settle_outbox_unmine(outbox, tx);
+	return r < 0 ? settle_outbox_chain_error(outbox, r, why) : 0;
+}

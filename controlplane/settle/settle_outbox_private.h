@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the settle_outbox_*.c files share; nobody else includes it.
+
+#pragma once
+
+#include "controlplane/settle/settle_failpoint.h"
+#include "controlplane/settle/settle_fee.h"
+#include "controlplane/settle/settle_outbox.h"
+
+struct settle_outbox {
+	struct settle_outbox_conf conf;
+	struct chain_head head; // of this round
+	bool is_alert[SETTLE_N_ALERT];
+	// Of the one transaction on its way, in memory: a restart merely sends again sooner.
+	uint64_t pace_tx; // local id that the two times belong to
+	uint64_t sent_ns;
+	uint64_t priced_ns;
+	struct chain_event events[CHAIN_EVENTS_MAX];
+	uint8_t raw[CHAIN_TX_SIZE];
+};
+
+void settle_outbox_alert(
+	struct settle_outbox *outbox, enum settle_alert alert, const char *format, ...
+) __attribute__((format(printf, 3, 4)));
+void settle_outbox_calm(struct settle_outbox *outbox, enum settle_alert alert);
+
+/* Commits, with the store's alert. Returns: 0 or the store's error. */
+int settle_outbox_commit(struct settle_outbox *outbox, struct db_txn *txn)
+	__attribute__((warn_unused_result));
+
+/* The chain's answer to a question that failed; with the endpoints' alert. */
+int settle_outbox_chain_error(struct settle_outbox *outbox, int r, const char *why);
+
+/* The arrows. Each takes a transaction record as it is in the store and stores the next one; tx is
+ * the new record on success. */
+int settle_outbox_sign(struct settle_outbox *outbox, struct settle_tx *tx);
+int settle_outbox_send(struct settle_outbox *outbox, struct settle_tx *tx);
+int settle_outbox_follow(struct settle_outbox *outbox, struct settle_tx *tx);
+int settle_outbox_confirm(struct settle_outbox *outbox, struct settle_tx *tx);
+int settle_outbox_recheck(struct settle_outbox *outbox, struct settle_tx *tx);
+
+/* For a sent transaction that is in no block: sends again, or offers more. */
+int settle_outbox_push(struct settle_outbox *outbox, struct settle_tx *tx);
+
+/* → dropped: items back to queued with the reason; counts as a skip when is_skip. */
+int settle_outbox_drop(
+	struct settle_outbox *outbox, struct settle_tx *tx, const char *reason, bool is_skip
+);
+
+/* Inside a transaction: one item back to queued, or held after too many skips. */
+void settle_outbox_return_item(
+	struct settle_outbox *outbox,
+	struct db_txn *txn,
+	struct settle_item *item,
+	const char *reason,
+	bool is_skip
+);

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// kill -9 at every step of the outbox, by the outbox's own list of steps: whatever the moment, a second run brings every session
+// to exactly one settlement. A step without a scenario here fails, and so does a scenario that does not reach its step.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+import { delay, Settlement, TOOL, until } from "./harness.mjs";
+
+const PUMP_MS = 30;
+
+// The first run must end by the failpoint's signal.
+function assert_killed(result, step) {
+	assert.equal(result.signal, "SIGKILL", `the step ${step} was not reached: status ${result.status}\n${result.err}`);
+}
+
+// A settlement without trouble.
+async function plain(s, step, list) {
+	s.pump(PUMP_MS);
+	assert_killed(await s.run({}, { env: { TOLLWIRE_FAILPOINT: step } }), step);
+}
+
+// Killed while the item is handed in: the same request again is taken for the same.
+async function queueing(s, step, list) {
+	assert_killed(await s.queue(list, { env: { TOLLWIRE_FAILPOINT: step } }), step);
+	await s.queue(list);
+	s.pump(PUMP_MS);
+}
+
+// Gas gets dear between broadcast and block: the transaction must be offered again for more.
+async function repriced(s, step) {
+	await s.automine(false);
+	const run = s.startRun({ reprice_ms: 200 }, { env: { TOLLWIRE_FAILPOINT: step } });
+	await until("a pending transaction", async () => (await s.pending()) > 0);
+	const raise = setInterval(() => s.chain.rpc("anvil_setNextBlockBaseFeePerGas", "0x174876e800").catch(() => {}), 10);
+	await s.chain.rpc("anvil_setNextBlockBaseFeePerGas", "0x174876e800");
+	s.pump(PUMP_MS);
+	assert_killed(await run.ended, step);
+	clearInterval(raise);
+	return { reprice_ms: 300 };
+}
+
+// The block goes away while it is young.
+async function unmined(s, step) {
+	const run = s.startRun({ confirmations: 60 }, { env: { TOLLWIRE_FAILPOINT: step } });
+	await until("a settlement in a block", async () => (await s.settled()).size > 0);
+	await delay(500);
+	await s.chain.rpc("anvil_rollback", 1);
+	s.pump(PUMP_MS);
+	assert_killed(await run.ended, step);
+}
+
+// The block goes away after all was done.
+async function undone(s, step) {
+	const run = s.startRun({ linger_ms: 8000 }, { env: { TOLLWIRE_FAILPOINT: step } });
+	await until("a settlement in a block", async () => (await s.settled()).size > 0);
+	const mined = await s.block();
+	await s.chain.rpc("anvil_mine", "0x2");
+	await delay(500);
+	await s.chain.rpc("anvil_rollback", (await s.block()) - mined + 1);
+	s.pump(PUMP_MS);
+	assert_killed(await run.ended, step);
+}
+
+// The transaction fails as a whole, because the settler is replaced in front of it.
+async function failed(s, step) {
+	await s.automine(false);
+	const run = s.startRun({}, { env: { TOLLWIRE_FAILPOINT: step } });
+	await until("a pending transaction", async () => (await s.pending()) > 0);
+	const set = (settler) => s.chain.rpc("eth_sendTransaction", {
+		...s.chain.request(s.f.registry, s.f.operator, "setSettler", [s.f.nodeId, settler]),
+		gas: "0x30d40", maxFeePerGas: "0x2540be4000", maxPriorityFeePerGas: "0x2540be400",
+	});
+	await set(s.f.stranger);
+	s.pump(PUMP_MS);
+	assert_killed(await run.ended, step);
+	await s.chain.receipt(await set(s.f.settler));
+}
+
+const SCENARIOS = {
+	item_queued: queueing,
+	intent_stored: plain,
+	tx_signed: plain,
+	raw_stored: plain,
+	tx_broadcast: plain,
+	sent_stored: plain,
+	reprice_signed: repriced,
+	reprice_stored: repriced,
+	mined_seen: plain,
+	mined_stored: plain,
+	final_seen: plain,
+	done_stored: plain,
+	returned_stored: failed,
+	unmined_stored: unmined,
+	undone_stored: undone,
+};
+
+const steps = execFileSync(TOOL, ["steps"], { encoding: "utf8" }).trim().split("\n");
+
+test("every scenario belongs to a step", () => {
+	assert.deepEqual(Object.keys(SCENARIOS).sort(), [...steps].sort());
+});
+
+for (const step of steps) {
+	test(`kill -9 at ${step}`, async () => {
+		const s = await Settlement.create();
+		try {
+			const list = await s.sessions(3);
+			if (SCENARIOS[step] !== queueing) await s.queue(list);
+			const changes = await SCENARIOS[step](s, step, list);
+			await s.finish(changes);
+			await s.assertSettledOnce(list);
+		} finally {
+			await s.close();
+		}
+	});
+}

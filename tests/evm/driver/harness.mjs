@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the settlement tests share: a real node with the contracts, sessions that were really bought, vouchers by their signers,
+// and settle_tool (the product's outbox on the product's store, with failpoints) as a process of its own. What was settled is
+// read from the chain's events and balances, never from the tool.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { ethers } from "ethers";
+import { Chain, startChain } from "../chain.mjs";
+import { Fixture, GB, NATIVE, NO_VOUCHER, PRICE, ROOT, split } from "../fixture.mjs";
+
+export { delay, GB, NATIVE, PRICE, ROOT, split };
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../../..");
+export const TOOL = join(process.env.TOLLWIRE_BUILD ?? join(root, "build"), "tests/evm/driver/settle_tool");
+
+// Starts the tool; resolves with { status, signal, out, err } at its end. `child` is there at once, for killing and waiting.
+export function start(args, { env = {}, input = "" } = {}) {
+	const child = spawn(TOOL, args, { env: { ...process.env, ...env } });
+	let out = "";
+	let err = "";
+	child.stdout.setEncoding("utf8").on("data", (data) => (out += data));
+	child.stderr.setEncoding("utf8").on("data", (data) => (err += data));
+	child.stdin.on("error", () => {});
+	child.stdin.end(input);
+	const ended = new Promise((resolve, reject) => {
+		child.on("error", reject);
+		child.on("close", (status, signal) => resolve({ status, signal, out, err }));
+	});
+	return { child, ended, soFar: () => ({ out, err }) };
+}
+
+// Asks until the answer is true; fails with the text after ten seconds.
+export async function until(what, check, ms = 10000) {
+	const end = Date.now() + ms;
+	for (;;) {
+		if (await check()) return;
+		if (Date.now() > end) assert.fail(`never: ${what}`);
+		await delay(20);
+	}
+}
+
+export class Settlement {
+	static async create(options = {}) {
+		const s = new Settlement();
+		s.chain = await startChain(...(options.anvil ?? []));
+		s.f = await Fixture.create(s.chain);
+		s.dir = mkdtempSync(join(tmpdir(), "tollwire-settle-"));
+		writeFileSync(join(s.dir, "key"), Chain.wallet(3).privateKey, { mode: 0o600 });
+		s.options = {
+			db: join(s.dir, "db"),
+			rpc: s.chain.url,
+			chain_id: s.chain.chainId,
+			escrow: s.f.escrow.target,
+			node: s.f.nodeId,
+			key: join(s.dir, "key"),
+		};
+		s.fromBlock = await s.block();
+		return s;
+	}
+
+	async close() {
+		this.pump(0);
+		await this.chain.stop();
+		rmSync(this.dir, { recursive: true, force: true });
+	}
+
+	async block() {
+		return Number(await this.chain.rpc("eth_blockNumber"));
+	}
+
+	// Mines a block every so many ms, with whatever is pending; 0 stops.
+	pump(ms) {
+		clearInterval(this.timer);
+		this.timer = ms > 0 ? setInterval(() => this.chain.rpc("evm_mine").catch(() => {}), ms) : undefined;
+	}
+
+	automine(on) {
+		return this.chain.rpc("evm_setAutomine", on);
+	}
+
+	async pending() {
+		return Number((await this.chain.rpc("txpool_status")).pending) + Number((await this.chain.rpc("txpool_status")).queued);
+	}
+
+	args(changes, ...command) {
+		return [...Object.entries({ ...this.options, ...changes }).map(([name, value]) => `${name}=${value}`), ...command];
+	}
+
+	// Sessions with random use: [{ id, bytes, line }]; one line is what `queue` reads.
+	async sessions(n, make = {}) {
+		const list = [];
+		for (let i = 0; i < n; i++) {
+			const id = await this.f.buy(make.order);
+			const bytes = make.bytes ?? BigInt(Math.floor(Math.random() * 9e9)) + 1n;
+			list.push(await this.request(id, bytes));
+		}
+		return list;
+	}
+
+	async request(id, bytes, changes = {}) {
+		const voucher = changes.voucher ?? (await this.f.voucher(id, changes.voucherBytes ?? bytes));
+		const line = [changes.kind ?? 0, id, bytes, ROOT, voucher.cumulativeBytes, voucher.r, voucher.vs,
+			changes.signer ?? this.f.voucherSigner, changes.value ?? split(bytes, 10n * GB, PRICE).operator, changes.deadline ?? 0].join(" ");
+		return { id, bytes, line };
+	}
+
+	async queue(list, options = {}) {
+		const result = await start(this.args({}, "queue"), { input: list.map((s) => s.line + "\n").join(""), ...options }).ended;
+		if (!options.env && !options.mayFail) assert.equal(result.status, 0, result.out + result.err);
+		return result;
+	}
+
+	startRun(changes = {}, options = {}) {
+		return start(this.args(changes, "run"), options);
+	}
+
+	async run(changes = {}, options = {}) {
+		return this.startRun(changes, options).ended;
+	}
+
+	// Runs to the end and asserts that it got there.
+	async finish(changes = {}) {
+		const result = await this.run(changes);
+		assert.equal(result.status, 0, `${result.signal ?? result.status}: ${result.err}`);
+		return result;
+	}
+
+	async list() {
+		const result = await start(this.args({}, "list")).ended;
+		assert.equal(result.status, 0, result.err);
+		return JSON.parse(result.out);
+	}
+
+	// All SessionSettled events on the chain as it is now, by session.
+	async settled() {
+		const topic = this.f.escrow.interface.getEvent("SessionSettled").topicHash;
+		const logs = await this.chain.rpc("eth_getLogs", {
+			address: this.f.escrow.target, topics: [topic], fromBlock: ethers.toQuantity(this.fromBlock), toBlock: "latest",
+		});
+		const map = new Map();
+		for (const log of logs) {
+			const { args } = this.f.escrow.interface.parseLog(log);
+			map.set(args.sessionId, [...(map.get(args.sessionId) ?? []), { ...args.toObject(), tx: log.transactionHash }]);
+		}
+		return map;
+	}
+
+	// Every session settled exactly once, at its bytes, its parts adding up; the credits are their sums; the tool says the same.
+	async assertSettledOnce(list) {
+		const events = await this.settled();
+		let operator = 0n;
+		let fee = 0n;
+		for (const { id, bytes } of list) {
+			const own = events.get(id) ?? [];
+			assert.equal(own.length, 1, `${id} was settled ${own.length} times`);
+			const expected = split(bytes, 10n * GB, PRICE);
+			assert.equal(own[0].bytesUsed, bytes);
+			assert.equal(own[0].operatorAmount, expected.operator);
+			assert.equal(own[0].feeAmount, expected.fee);
+			assert.equal(own[0].refund, expected.refund);
+			operator += expected.operator;
+			fee += expected.fee;
+		}
+		assert.equal(await this.f.withdrawable(this.f.payout), operator, "operator's credits");
+		assert.equal(await this.f.withdrawable(this.f.treasury), fee, "treasury's credits");
+		const { items } = await this.list();
+		for (const { id, bytes } of list) {
+			const item = items.find((i) => i.session === id);
+			assert.equal(item?.state, "done", `${id} is ${item?.state} (${item?.reason})`);
+			assert.equal(BigInt(item.bytes), bytes);
+			assert.equal(item.txId, events.get(id)[0].tx);
+			assert.equal(BigInt(item.operator), split(bytes, 10n * GB, PRICE).operator);
+		}
+	}
+}
+export { NO_VOUCHER };

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// settle_batch: what goes along and when, by count, age, value, threshold and deadline.
+
+#include "controlplane/settle/settle_batch.h"
+#include "tests/unit/test.h"
+
+#include <string.h>
+
+#define NOW 1000000
+
+static struct settle_item item(uint64_t id, uint64_t value, uint64_t queued_sec)
+{
+	return (struct settle_item){
+		.id = id,
+		.state = SETTLE_ITEM_QUEUED,
+		.value = u256_from_u64(value),
+		.queued_sec = queued_sec,
+	};
+}
+
+static void test_when(void **state)
+{
+	static const struct {
+		const char *what;
+		size_t n;
+		uint64_t value_each, age_sec, deadline_sec;
+		uint32_t count, age_limit_sec;
+		uint64_t value_limit, threshold;
+		bool is_due;
+	} rows[] = {
+		{"nothing", 0, 0, 0, 0, 10, 0, 0, 0, false},
+		{"young and small", 3, 5, 10, 0, 10, 60, 0, 0, false},
+		{"full", 10, 5, 0, 0, 10, 60, 0, 0, true},
+		{"more than full", 12, 5, 0, 0, 10, 60, 0, 0, true},
+		{"old", 1, 5, 60, 0, 10, 60, 0, 0, true},
+		{"valuable", 2, 50, 0, 0, 10, 60, 100, 0, true},
+		{"not valuable enough", 2, 49, 0, 0, 10, 60, 100, 0, false},
+		{"old but below the payout threshold", 2, 5, 99, 0, 10, 60, 0, 11, false},
+		{"full but below the payout threshold", 10, 1, 99, 0, 10, 60, 0, 11, false},
+		{"old and at the payout threshold", 2, 5, 60, 0, 10, 60, 0, 10, true},
+		{"a deadline beats everything", 1, 0, 0, NOW + 100, 10, 60, 0, 11, true},
+		{"a deadline that passed", 1, 0, 0, NOW - 1, 10, 60, 0, 11, true},
+		{"a deadline far away", 1, 0, 0, NOW + 101, 10, 60, 0, 11, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < TEST_N_ROWS(rows); i++) {
+		struct settle_batch_limits limits = {
+			.count = rows[i].count,
+			.age_sec = rows[i].age_limit_sec,
+			.value = u256_from_u64(rows[i].value_limit),
+			.payout_threshold = u256_from_u64(rows[i].threshold),
+			.deadline_margin_sec = 100,
+		};
+		struct settle_batch batch;
+
+		settle_batch_init(&batch, &limits, NOW);
+		for (size_t j = 0; j < rows[i].n; j++) {
+			struct settle_item it =
+				item(j + 1, rows[i].value_each, NOW - rows[i].age_sec);
+
+			it.deadline_sec = rows[i].deadline_sec;
+			settle_batch_offer(&batch, &it);
+		}
+		assert_int_equal(batch.n, rows[i].n < rows[i].count ? rows[i].n : rows[i].count);
+		if (settle_batch_is_due(&batch) != rows[i].is_due)
+			fail_msg("%s", rows[i].what);
+	}
+}
+
+static void test_which(void **state)
+{
+	struct settle_batch_limits limits = {.count = CHAIN_BATCH_MAX};
+	struct settle_item it = item(1, 1, NOW);
+	struct settle_batch batch;
+
+	(void)state;
+	settle_batch_init(&batch, &limits, NOW);
+	it.state = SETTLE_ITEM_HELD;
+	settle_batch_offer(&batch, &it);
+	it.state = SETTLE_ITEM_DONE;
+	settle_batch_offer(&batch, &it);
+	it.state = SETTLE_ITEM_QUEUED;
+	it.not_before_sec = NOW + 1;
+	settle_batch_offer(&batch, &it);
+	assert_int_equal(batch.n, 0);
+	it.not_before_sec = NOW;
+	settle_batch_offer(&batch, &it);
+	it.id = 2;
+	it.kind = CHAIN_CALL_PROPOSE; // another call
+	settle_batch_offer(&batch, &it);
+	assert_int_equal(batch.n, 1);
+	assert_int_equal(batch.kind, CHAIN_CALL_FINALIZE);
+	// Values that do not add up in 256 bits are above every threshold.
+	it = item(3, 0, NOW);
+	memset(&it.value, 0xff, sizeof(it.value));
+	settle_batch_offer(&batch, &it);
+	assert_int_equal(batch.n, 2);
+	assert_int_equal(u256_bit_len(batch.value), 256);
+}
+
+// An item queued "later than now" (the chain went back, or never seen) has no age.
+static void test_time_going_back(void **state)
+{
+	struct settle_batch_limits limits = {.count = 10, .age_sec = 60};
+	struct settle_item it = item(1, 1, NOW + 5000), never = item(2, 1, 0);
+	struct settle_batch batch;
+
+	(void)state;
+	settle_batch_init(&batch, &limits, NOW);
+	settle_batch_offer(&batch, &it);
+	settle_batch_offer(&batch, &never);
+	assert_int_equal(batch.n, 2);
+	assert_false(settle_batch_is_due(&batch));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_when),
+		cmocka_unit_test(test_which),
+		cmocka_unit_test(test_time_going_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
