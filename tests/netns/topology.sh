@@ -340,13 +340,34 @@ wg_configure() {
 	local address mtu
 	address=$(sed -n 's/^Address = \([0-9./]*\).*/\1/p' "$3")
 	mtu=$(sed -n 's/^MTU = //p' "$3")
+	exec 7>/var/lock/tollwire-rmem.lock
+	flock 7
+	roomy_sockets
 	in_ns "$2" wg setconf "$1" <(wg-quick strip "$3" 2>/dev/null)
 	ip -n "$2" addr replace "$address" dev "$1"
 	ip -n "$2" link set "$1" mtu "$mtu" up
+	wait_or_fail 5 "wireguard-go's socket" in_ns "$2" sh -c 'ss -Hlun | grep -q .'
+	ordinary_sockets
+	exec 7>&-
 	ip -n "$2" route replace default dev "$1"
 	# One-armed, the server is on the buyer's own link too.
 	ip -n "$2" route replace $server/32 dev "$1"
 	inner_addr=${address%/*}
+}
+
+# The kernel's default of 92 full packets is lost when wireguard-go sleeps for a few milliseconds, and it
+# does not ask for more. The default is the whole machine's, so it is raised only while one socket is
+# opened, by one run at a time.
+rmem=/proc/sys/net/core/rmem_default
+roomy_sockets() {
+	rmem_before=$(cat $rmem)
+	on_exit ordinary_sockets
+	echo 8388608 >$rmem
+}
+
+ordinary_sockets() {
+	[ -z "$rmem_before" ] || echo "$rmem_before" >$rmem
+	rmem_before=''
 }
 
 # buyer_up NAME: session NAME's client in the buyer's namespace, shaped; $tun is its interface.
@@ -355,6 +376,10 @@ buyer_up() {
 	wg_up "$tun" "$buyer"
 	wg_configure "$tun" "$buyer" "$tmp/$1.conf"
 	shape "$buyer" "$tun"
+}
+
+session_is_cut() { # NAME: the data plane found a packet that did not fit
+	session_has "$1" .usage.gate quota
 }
 
 wg_is_connected() {
@@ -368,14 +393,28 @@ from_buyer() {
 
 # ---- the internet ----------------------------------------------------------------------------
 
-# http_up BYTES: a file of that size at http://$server/file, its hash in $file_sha256.
 http_up() {
 	mkdir -p "$tmp/www"
-	head -c "$1" /dev/urandom >"$tmp/www/file"
-	file_sha256=$(sha256sum <"$tmp/www/file")
 	start "$tmp/http.log" taskset -c "$other_cpus" ip netns exec "$internet" \
 		python3 -m http.server --bind $server --directory "$tmp/www" 80
-	wait_or_fail 10 "the HTTP server" in_ns "$internet" curl -sf -o /dev/null -r 0-0 "http://$server/"
+	wait_or_fail 10 "the HTTP server" in_ns "$internet" curl -sf -o /dev/null "http://$server/"
+}
+
+# http_file NAME BYTES: something to fetch that nobody can guess.
+http_file() {
+	head -c "$2" /dev/urandom >"$tmp/www/$1"
+}
+
+# fetch NAME [OPTION...]: from within the tunnel, to $tmp/NAME.
+fetch() {
+	local name=$1
+	shift
+	from_buyer curl -sS --max-time 50 -o "$tmp/$name" "$@" "http://$server/$name"
+}
+
+# is_fetched NAME: whole and unaltered.
+is_fetched() {
+	cmp -s "$tmp/www/$1" "$tmp/$1"
 }
 
 echo_up() {
@@ -392,32 +431,45 @@ iperf_up() {
 # ---- captures --------------------------------------------------------------------------------
 
 # capture NAME NAMESPACE INTERFACE [ARGUMENT...]: into $tmp/NAME.pcap; headers are enough, the buffer
-# holds more than any test sends.
+# holds more than any test sends. The direction must be told by addresses: what libpcap filters by itself
+# while it sets up the kernel's filter knows no `inbound`, and one packet would be missing.
 declare -A capture_pids=()
 capture() {
 	local name=$1 ns=$2 if=$3
 	shift 3
 	start "$tmp/$name.tcpdump.log" taskset -c "$other_cpus" ip netns exec "$ns" \
-		tcpdump -Z root -i "$if" -n -s 64 -B 65536 -U -w "$tmp/$name.pcap" "$@"
+		tcpdump -Z root -i "$if" -n -s 64 -B 65536 -U --immediate-mode -w "$tmp/$name.pcap" "$@"
 	capture_pids[$name]=$started
 	wait_or_fail 10 "the capture $name" grep -q 'listening on' "$tmp/$name.tcpdump.log"
 }
 
 # captures_start: both witnesses. The buyer must be up.
 captures_start() {
-	capture out "$internet" i0 -Q in ip
-	capture in "$buyer" "$tun" -Q in ip
+	capture out "$internet" i0 "ip and src host $node_internet_addr"
+	capture in "$buyer" "$tun" "ip and dst host $inner_addr"
 }
 
-# captures_stop: ends them and demands that they missed nothing.
+# captures_stop: ends them when they have written all, and demands that they missed nothing: neither
+# the kernel dropped a packet, nor did one that passed the filter stay behind in the buffer.
 captures_stop() {
-	local name
+	local name log
 	for name in "${!capture_pids[@]}"; do
+		log=$tmp/$name.tcpdump.log
+		wait_or_fail 10 "the end of capture $name" capture_is_quiet "$tmp/$name.pcap"
 		kill -INT "${capture_pids[$name]}"
 		wait "${capture_pids[$name]}" 2>/dev/null || true
-		expect_text "capture $name" "$tmp/$name.tcpdump.log" '^0 packets dropped by kernel'
+		expect_text "capture $name" "$log" '^0 packets dropped by kernel'
+		expect_eq "what capture $name holds" "$(awk '/ captured$/ { print $1 }' "$log")" \
+			"$(awk '/ received by filter$/ { print $1 }' "$log")"
 	done
 	capture_pids=()
+}
+
+capture_is_quiet() {
+	local size
+	size=$(stat -c %s "$1")
+	sleep 0.3
+	[ "$size" = "$(stat -c %s "$1")" ]
 }
 
 # count_out, count_in [UNTIL]: the bytes that the two captures witness, without what is not the
