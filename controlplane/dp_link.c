@@ -10,6 +10,8 @@
 #include "controlplane/dp_sessions.h"
 #include "controlplane/usage/usage_harvest.h"
 
+#include <sodium.h>
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -63,8 +65,10 @@ int dp_link_create(struct dp_link **ret, const struct dp_link_conf *conf)
 		return rc;
 	}
 	link->unix_minus_mono_ns = (int64_t)(unix_now(link) - mono_now(link));
-	// Above every id of an earlier life, whose acknowledgements may still stand in the ring.
-	link->last_command_id = unix_now(link);
+	// Acknowledgements of an earlier life may still stand in the ring. Random, since the clock may
+	// have been set back: a wrong match would take old limits for those in force.
+	randombytes_buf(&link->last_command_id, sizeof(link->last_command_id));
+	link->last_command_id >>= 2;
 	*ret = link;
 	return 0;
 }
