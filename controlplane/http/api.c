@@ -4,15 +4,20 @@
 #include "api.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 int api_register(struct http_server *server, struct control *control)
 {
-	int r;
+	const struct http_route_table tables[] = {
+		{api_status_routes, api_status_n_routes, control},
+		{api_session_routes, api_session_n_routes, control},
+		{api_checkpoints_routes, api_checkpoints_n_routes, control},
+	};
+	int r = 0;
 
-	r = http_server_routes_add(server, api_status_routes, api_status_n_routes, control);
-	if (r == 0)
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && r == 0; i++)
 		r = http_server_routes_add(
-			server, api_session_routes, api_session_n_routes, control
+			server, tables[i].routes, tables[i].n_routes, tables[i].ctx
 		);
 	return r;
 }
@@ -39,4 +44,33 @@ static int status_of(int code)
 void api_reply_session_error(struct http_reply *reply, const struct session_error *err)
 {
 	http_reply_problem(reply, status_of(err->code), err->field, "%s", err->text);
+}
+
+bool api_get_number(
+	const struct http_request *request,
+	const char *name,
+	uint64_t max,
+	uint64_t *value,
+	struct http_reply *reply
+)
+{
+	const char *text = http_request_query(request, name);
+	char *end;
+
+	if (text == NULL)
+		return true;
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *value <= max)
+		return true;
+	http_reply_problem(
+		reply,
+		400,
+		name,
+		"%s '%s': a number up to %llu is expected",
+		name,
+		text,
+		(unsigned long long)max
+	);
+	return false;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The HTTP API under /api/v1: what each path answers stands in api_status.c and api_session.c. Handlers
+// The HTTP API under /api/v1: what each path answers stands in the api_*.c files. Handlers
 // translate between JSON and the modules behind struct control; they decide nothing. Loop's thread.
 #pragma once
 
@@ -15,8 +15,21 @@ int api_register(struct http_server *server, struct control *control);
 // The reply to a failed operation on a session: the status that fits err->code, err->field, err->text.
 void api_reply_session_error(struct http_reply *reply, const struct session_error *err);
 
-// The tables of the two files.
+// A decimal query parameter; value keeps what it is when the parameter is absent.
+//
+// Returns: true, or false when the reply stands.
+bool api_get_number(
+	const struct http_request *request,
+	const char *name,
+	uint64_t max,
+	uint64_t *value,
+	struct http_reply *reply
+);
+
+// The tables of the api_*.c files.
 extern const struct http_route api_status_routes[];
 extern const size_t api_status_n_routes;
 extern const struct http_route api_session_routes[];
 extern const size_t api_session_n_routes;
+extern const struct http_route api_checkpoints_routes[];
+extern const size_t api_checkpoints_n_routes;

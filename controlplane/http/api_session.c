@@ -69,36 +69,6 @@ static bool list_session(void *ctx, const struct session *session)
 	return true;
 }
 
-// Returns: true with the number; otherwise the reply stands.
-static bool get_number(
-	const struct http_request *request,
-	const char *name,
-	uint64_t max,
-	uint64_t *value,
-	struct http_reply *reply
-)
-{
-	const char *text = http_request_query(request, name);
-	char *end;
-
-	if (text == NULL)
-		return true;
-	errno = 0;
-	*value = strtoull(text, &end, 10);
-	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *value <= max)
-		return true;
-	http_reply_problem(
-		reply,
-		400,
-		name,
-		"%s '%s': a number up to %llu is expected",
-		name,
-		text,
-		(unsigned long long)max
-	);
-	return false;
-}
-
 // GET /sessions?state=active&from=1&limit=100, ids upwards; next_id is where the next page begins.
 static void list_sessions(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
@@ -107,8 +77,8 @@ static void list_sessions(void *ctx, const struct http_request *request, struct 
 	struct session_error err;
 	uint64_t from = 0;
 
-	if (!get_number(request, "from", UINT64_MAX - 1, &from, reply) ||
-	    !get_number(request, "limit", LIST_MAX, &list.n_left, reply))
+	if (!api_get_number(request, "from", UINT64_MAX - 1, &from, reply) ||
+	    !api_get_number(request, "limit", LIST_MAX, &list.n_left, reply))
 		return;
 	if (state != NULL) {
 		list.is_filtered = true;

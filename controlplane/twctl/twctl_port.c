@@ -56,14 +56,14 @@ static const char *copy_text(char dst[64], const char src[32])
 	return dst;
 }
 
+// Returns: NULL for no address.
 static const char *addr_text(char dst[INET6_ADDRSTRLEN], const struct abi_endpoint *addr)
 {
 	int family = addr->family == ABI_FAMILY_IPV6 ? AF_INET6 : AF_INET;
 
-	if (addr->family == ABI_FAMILY_NONE ||
-	    inet_ntop(family, addr->addr, dst, INET6_ADDRSTRLEN) == NULL)
-		return "none";
-	return dst;
+	if (addr->family == ABI_FAMILY_NONE)
+		return NULL;
+	return inet_ntop(family, addr->addr, dst, INET6_ADDRSTRLEN);
 }
 
 static void mac_text(char dst[18], const uint8_t mac[6])
@@ -110,7 +110,10 @@ static void put_port(struct json_writer *writer, const struct abi_port_stats *po
 
 static void print_port(const struct abi_port_stats *port)
 {
-	char name[64], driver[64], mac[18], addr[INET6_ADDRSTRLEN], gateway[INET6_ADDRSTRLEN];
+	char name[64], driver[64], mac[18], addr_buf[INET6_ADDRSTRLEN],
+		gateway_buf[INET6_ADDRSTRLEN];
+	const char *addr = addr_text(addr_buf, &port->addr);
+	const char *gateway = addr_text(gateway_buf, &port->gateway);
 
 	mac_text(mac, port->mac);
 	printf("%s (%s): link %s",
@@ -123,8 +126,8 @@ static void print_port(const struct abi_port_stats *port)
 	       mac,
 	       port->mtu,
 	       port->n_queues,
-	       addr_text(addr, &port->addr),
-	       addr_text(gateway, &port->gateway),
+	       addr == NULL ? "none" : addr,
+	       gateway == NULL ? "none" : gateway,
 	       port->gateway.family == ABI_FAMILY_NONE || port->is_gateway_resolved
 		       ? ""
 		       : " (DOES NOT ANSWER ARP)");

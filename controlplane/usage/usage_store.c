@@ -140,3 +140,30 @@ void usage_store_checkpoint(
 	}
 	usage_store_save(txn, session_id, entry);
 }
+
+int usage_store_each_checkpoint(
+	struct db *db,
+	uint64_t session_id,
+	uint64_t from_sequence,
+	bool (*visit)(void *ctx, const struct usage_checkpoint *checkpoint),
+	void *ctx
+)
+{
+	const struct db_key from = db_key_pair(session_id, from_sequence);
+	struct usage_checkpoint checkpoint;
+	struct db_iter iter;
+	struct db_txn txn;
+
+	db_txn_begin_read(&txn, db);
+	db_iter_init(&iter, &txn, DB_CHECKPOINTS, &from);
+	while (db_iter_next(&iter) && db_key_first(&iter.key) == session_id) {
+		if (usage_checkpoint_decode(&checkpoint, iter.value.data, iter.value.len) < 0) {
+			db_txn_fail(&txn, -EBADMSG, "a checkpoint is damaged");
+			break;
+		}
+		if (!visit(ctx, &checkpoint))
+			break;
+	}
+	db_iter_fini(&iter);
+	return db_txn_commit(&txn);
+}

@@ -40,3 +40,14 @@ void usage_store_checkpoint(
 	struct usage_entry *entry,
 	uint64_t now_unix_sec
 );
+
+// Shows a session's checkpoints, sequence from_sequence and upwards, until visit returns false.
+//
+// Returns: 0; -EBADMSG for a damaged record; another store error.
+int usage_store_each_checkpoint(
+	struct db *db,
+	uint64_t session_id,
+	uint64_t from_sequence,
+	bool (*visit)(void *ctx, const struct usage_checkpoint *checkpoint),
+	void *ctx
+);

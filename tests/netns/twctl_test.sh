@@ -239,6 +239,21 @@ refused 1 "suspended" session suspend bob
 json .state session resume bob
 wait_for 5 "the open gate" state_is bob .usage.gate open || fail "resume did not open the gate"
 
+say "checkpoints over the API"
+api() {
+	curl -sS --unix-socket "$tmp/run/control.sock" "http://localhost/api/v1/$1" >"$tmp/out"
+}
+api sessions/alice/checkpoints
+jq -e '(.checkpoints | length) >= 2 and .next_sequence == null' "$tmp/out" >/dev/null || fail "no checkpoints"
+jq -e '.checkpoints as $c | [range(1; $c | length)] | all($c[.].previous_hash == $c[. - 1].hash and
+	$c[.].sequence == $c[. - 1].sequence + 1 and $c[.].in_bytes >= $c[. - 1].in_bytes)' "$tmp/out" \
+	>/dev/null || fail "the checkpoints are no chain"
+first=$(jq -r '.checkpoints[1].hash' "$tmp/out")
+api 'sessions/alice/checkpoints?from=2&limit=1'
+equal "a page of checkpoints" "$(jq -r '.checkpoints[0].hash' "$tmp/out")" "$first"
+api 'sessions/alice/checkpoints?from=x'
+equal "status of a bad page" "$(jq -r .status,.field "$tmp/out" | xargs)" "400 from"
+
 say "client configurations"
 ok session config bob
 cp "$tmp/out" "$tmp/bob.conf"

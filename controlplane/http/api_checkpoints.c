@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// GET /api/v1/sessions/{name-or-id}/checkpoints: the chain of usage checkpoints, oldest first. Loop's
+// thread.
+#include "api.h"
+
+#include "controlplane/usage/usage_store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LIST_DEFAULT 1000
+#define LIST_MAX 10000
+
+struct list {
+	struct json_writer writer;
+	uint64_t n_left;
+	uint64_t next_sequence; // 0: the end was reached
+};
+
+static void put_hex(struct json_writer *writer, const char *name, const uint8_t hash[32])
+{
+	char text[67] = "0x";
+
+	for (int i = 0; i < 32; i++)
+		snprintf(text + 2 + 2 * i, 3, "%02x", hash[i]);
+	json_put_string(writer, name, text);
+}
+
+static bool put_checkpoint(void *ctx, const struct usage_checkpoint *checkpoint)
+{
+	struct list *list = ctx;
+	uint8_t hash[32];
+
+	if (list->n_left == 0) {
+		list->next_sequence = checkpoint->sequence;
+		return false;
+	}
+	list->n_left--;
+	usage_checkpoint_hash(checkpoint, hash);
+	json_begin_object(&list->writer, NULL);
+	json_put_count(&list->writer, "sequence", checkpoint->sequence);
+	json_put_count(&list->writer, "out_bytes", checkpoint->out_bytes);
+	json_put_count(&list->writer, "in_bytes", checkpoint->in_bytes);
+	json_put_count(&list->writer, "time_unix_sec", checkpoint->time_unix_sec);
+	put_hex(&list->writer, "previous_hash", checkpoint->previous_hash);
+	put_hex(&list->writer, "hash", hash);
+	json_end(&list->writer);
+	return true;
+}
+
+// ?from=1&limit=1000
+static void list_checkpoints(
+	void *ctx, const struct http_request *request, struct http_reply *reply
+)
+{
+	struct control *control = ctx;
+	struct list list = {.n_left = LIST_DEFAULT};
+	struct session_error err;
+	struct session session;
+	uint64_t from = 0;
+	int r;
+
+	if (!api_get_number(request, "from", UINT64_MAX - 1, &from, reply) ||
+	    !api_get_number(request, "limit", LIST_MAX, &list.n_left, reply))
+		return;
+	if (session_lookup(control->sessions, request->params[0], &session, &err) < 0) {
+		api_reply_session_error(reply, &err);
+		return;
+	}
+	json_writer_init(&list.writer);
+	json_begin_object(&list.writer, NULL);
+	json_put_count(&list.writer, "id", session.id);
+	put_hex(&list.writer, "session_id", session.identity.id);
+	json_begin_array(&list.writer, "checkpoints");
+	r = usage_store_each_checkpoint(control->db, session.id, from, put_checkpoint, &list);
+	if (r < 0) {
+		json_writer_abort(&list.writer);
+		http_reply_problem(
+			reply, 500, NULL, "the checkpoints cannot be read: %s", strerror(-r)
+		);
+		return;
+	}
+	json_end(&list.writer);
+	if (list.next_sequence == 0)
+		json_put_null(&list.writer, "next_sequence");
+	else
+		json_put_count(&list.writer, "next_sequence", list.next_sequence);
+	json_end(&list.writer);
+	http_reply_json(reply, 200, &list.writer);
+}
+
+const struct http_route api_checkpoints_routes[] = {
+	{HTTP_GET, "/api/v1/sessions/{name-or-id}/checkpoints", list_checkpoints},
+};
+const size_t api_checkpoints_n_routes =
+	sizeof(api_checkpoints_routes) / sizeof(api_checkpoints_routes[0]);
