@@ -3,8 +3,10 @@
 // What settling may cost is part of the contract, and the committed table is what a node measures.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { startChain } from "./chain.mjs";
+import { contractsDir } from "./compile.mjs";
 import { X402, measure, path, table } from "./gas.mjs";
 
 describe("gas", () => {
@@ -43,6 +45,23 @@ describe("gas", () => {
 
 	it("a batch of 100 fits a transaction's gas cap (EIP-7825, 2^24)", () => {
 		assert.ok(results["finalizeBatch of 100"].receipt < 2 ** 24);
+	});
+
+	it("the contracts' README quotes the receipts", () => {
+		const readme = readFileSync(join(contractsDir, "README.md"), "utf8");
+		for (const name of [
+			"createSession, first under new terms",
+			"createSession, later",
+			"createSession, later, buyer signs its vouchers itself",
+			"finalizeBatch of 10",
+			"finalizeBatch of 100",
+		]) {
+			const gas = Math.round(results[name].receipt / results[name].each);
+			assert.ok(
+				readme.includes(`| ${gas.toLocaleString("en-US")} |`),
+				`${name}: ${gas}`,
+			);
+		}
 	});
 
 	it("perf/results/gas.md is what was measured", () => {

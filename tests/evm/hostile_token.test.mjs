@@ -21,7 +21,8 @@ describe("hostile tokens", () => {
 		T_BURN = 5,
 		T_BOMB = 6,
 		TWO = 7,
-		T_REENTER = 8;
+		T_REENTER = 8,
+		MOVE_AND_FALSE = 9;
 	const c = useFixture(hooks, async ({ f, chain }) => {
 		const token = await chain.deploy(mocks().HostileToken);
 		await chain.send(f.registry, f.operator, "setPrice", [
@@ -66,21 +67,21 @@ describe("hostile tokens", () => {
 			await assert.rejects(
 				f.send(f.payout, "withdraw", [token.target], { gas: 1000000n }),
 			);
-			if (behaviour !== TWO) {
-				await assert.rejects(
-					f.send(f.buyer, "withdrawRefund", [id], { gas: 1000000n }),
-				);
-				assert.equal((await f.session(id)).refundable, 6n * TOKEN_PRICE);
-			}
+			await assert.rejects(
+				f.send(f.buyer, "withdrawRefund", [id], { gas: 1000000n }),
+			);
+			assert.equal((await f.session(id)).refundable, 6n * TOKEN_PRICE);
+			// Also where the token moved the money before it said no: that is undone.
+			assert.equal(await token.balanceOf(f.escrow.target), 10n * TOKEN_PRICE);
 			await c.set(NORMAL);
 			await f.send(f.payout, "withdraw", [token.target]);
 			assert.equal(
 				await token.balanceOf(f.payout),
 				split(4n * GB, 10n * GB, TOKEN_PRICE).operator,
 			);
-			// A token that moved the money and then said 2 was taken at its word only
-			// by itself.
-			if (behaviour !== TWO) await f.send(f.buyer, "withdrawRefund", [id]);
+			await f.send(f.buyer, "withdrawRefund", [id]);
+			await f.send(f.treasury, "withdraw", [token.target]);
+			assert.equal(await token.balanceOf(f.escrow.target), 0n);
 		});
 	}
 
@@ -143,6 +144,51 @@ describe("hostile tokens", () => {
 			[Status.open, 10n * PRICE],
 		);
 		assert.equal(await chain.balance(f.escrow.target), 10n * PRICE);
+	});
+
+	it("that moves the money and answers false is undone, so nobody pays its refund twice", async () => {
+		const { f, token } = c;
+		const [id, other] = [await buy(), await buy()];
+		await c.set(MOVE_AND_FALSE);
+		const receipt = await f.finalize(id, 4n * GB);
+		assert.equal(event(receipt, "RefundHeld").amount, 6n * TOKEN_PRICE);
+		assert.equal(await token.balanceOf(f.escrow.target), 20n * TOKEN_PRICE);
+		await c.set(NORMAL);
+		await f.send(f.buyer, "withdrawRefund", [id]);
+		await f.finalize(other, 0n);
+		await f.send(f.payout, "withdraw", [token.target]);
+		await f.send(f.treasury, "withdraw", [token.target]);
+		assert.equal(await token.balanceOf(f.escrow.target), 0n);
+	});
+
+	it("cannot make the escrow push: pushToken is its own alone", async () => {
+		const { f, token } = c;
+		await buy();
+		const args = [token.target, f.stranger, 1n];
+		for (const who of f.chain.accounts)
+			await f.fails(who, "pushToken", args, "NotSelf");
+		await c.set(
+			T_REENTER,
+			f.escrow.target,
+			f.escrow.interface.encodeFunctionData("pushToken", args),
+		);
+		const id = await buy();
+		for (const receipt of [
+			await f.finalize(id, 4n * GB),
+			await f.send(f.payout, "withdraw", [token.target]),
+		]) {
+			const logs = receipt.logs.filter(
+				(l) => l.address.toLowerCase() === token.target.toLowerCase(),
+			);
+			const [reentered] = logs
+				.map((l) => token.interface.parseLog(l))
+				.filter((l) => l.name === "Reentered");
+			assert.deepEqual(reentered.args.toArray(), [
+				false,
+				f.escrow.interface.getError("NotSelf").selector,
+			]);
+		}
+		assert.equal(await token.balanceOf(f.stranger), 0n);
 	});
 
 	it("one asset's trouble is not another's", async () => {

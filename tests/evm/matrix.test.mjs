@@ -254,8 +254,20 @@ describe("whole contracts", () => {
 			);
 	});
 
+	it("pushToken: nobody", async () => {
+		for (const who of CALLERS) {
+			await f.fails(
+				f[who],
+				"pushToken",
+				[f.escrow.target, f[who], 1n],
+				"NotSelf",
+			);
+		}
+	});
+
 	it("every function that writes is in one of these tables", () => {
 		const covered = new Set([
+			"pushToken",
 			...Object.keys(EXPECTED),
 			"finalizeBatch",
 			"proposeBatch",

@@ -42,7 +42,8 @@ contract HostileToken is ERC20 {
 		BurnGas,
 		Bomb,
 		ReturnTwo,
-		Reenter
+		Reenter,
+		MoveAndFalse
 	}
 
 	Behaviour public behaviour;
@@ -94,6 +95,7 @@ contract HostileToken is ERC20 {
 		_transfer(from, to, value);
 		if (b == Behaviour.TakeFee) _burn(to, value / 100);
 		if (b == Behaviour.GiveMore) _mint(to, 1);
+		if (b == Behaviour.MoveAndFalse) return false;
 		if (b == Behaviour.ReturnTwo) {
 			assembly {
 				mstore(0, 2)

@@ -108,35 +108,26 @@ abstract contract EscrowPayouts is EscrowBase {
 		else SafeERC20.safeTransfer(IERC20(asset), to, amount);
 	}
 
-	/// Never reverts and copies at most one word of what comes back. A token must answer
-	/// nothing or true, as for SafeERC20.
+	/// @notice Sends tokens of the escrow, or reverts. Only the escrow itself may call it.
+	/// @dev A call of its own, so that a token which moves the money and then answers that it did not
+	/// is undone as a whole: otherwise the refund would be paid here and be drawn once more.
+	function pushToken(address asset, address to, uint256 amount) external {
+		if (msg.sender != address(this)) revert NotSelf();
+		SafeERC20.safeTransfer(IERC20(asset), to, amount);
+	}
+
+	/// Never reverts and copies nothing of what comes back.
 	function _tryPay(address asset, address to, uint256 amount) private returns (bool ok) {
 		if (asset == address(0)) {
 			assembly ("memory-safe") {
 				ok := call(PUSH_NATIVE_GAS, to, amount, 0, 0, 0, 0)
 			}
-		} else {
-			bytes memory data = abi.encodeCall(IERC20.transfer, (to, amount));
-			bool hasCode = asset.code.length != 0;
-			assembly ("memory-safe") {
-				ok := call(
-					PUSH_TOKEN_GAS,
-					asset,
-					0,
-					add(data, 0x20),
-					mload(data),
-					0,
-					0x20
-				)
-				let answered := returndatasize()
-				ok := and(
-					ok,
-					or(
-						and(iszero(answered), hasCode),
-						and(gt(answered, 31), eq(mload(0), 1))
-					)
-				)
-			}
+			return ok;
+		}
+		try this.pushToken{gas: PUSH_TOKEN_GAS}(asset, to, amount) {
+			return true;
+		} catch {
+			return false;
 		}
 	}
 }

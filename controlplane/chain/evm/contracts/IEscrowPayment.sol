@@ -236,4 +236,5 @@ interface IEscrowPayment is INodeErrors {
 	error WindowOver();
 	error GraceNotOver();
 	error NothingToWithdraw();
+	error NotSelf();
 }
