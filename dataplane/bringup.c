@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define POOL_CACHE 256
 
@@ -109,11 +110,14 @@ int bringup_segment_start(struct bringup *bringup, char *err, size_t err_len)
 	return abi_segment_create(&bringup->dp.segment, &conf, err, err_len);
 }
 
-// The counters' last word: readers know that nothing is counted any more.
+// The counters' last word: readers know that nothing is counted any more. A start that failed has
+// counted nothing, and leaves nothing to be harvested.
 void bringup_segment_stop(struct bringup *bringup)
 {
 	if (bringup->is_drained)
 		counter_set(&bringup->dp.segment.header->is_stopped, 1);
+	if (!bringup->is_started)
+		unlink(bringup->dp.segment.counters_path);
 	abi_segment_close(&bringup->dp.segment);
 }
 

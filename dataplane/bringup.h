@@ -23,6 +23,7 @@ struct bringup {
 	uint8_t public_key[WG_KEY_BYTES];
 	void *index_memory;
 	struct slowpath slowpath;
+	bool is_started; // main() sets it: all parts run
 	bool is_drained; // main() sets it: the counters are final
 };
 

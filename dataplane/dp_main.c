@@ -85,6 +85,7 @@ static int run(struct bringup *bringup)
 
 	if (rc < 0)
 		return rc;
+	bringup->is_started = true;
 	events_emit(&bringup->slowpath.events, ABI_EVENT_STARTING, 0, 0, 0);
 	log_info(
 		"dataplane",
