@@ -468,6 +468,27 @@ describe("owner's settings", () => {
 			await f.fails(f.owner, "setTreasury", [treasury], "BadAddress");
 	});
 
+	it("without a fee, and with the whole as fee where a deployment allows it", async () => {
+		const { f, chain } = c;
+		await f.send(f.owner, "setFee", [0]);
+		const id = await f.buy();
+		await f.finalize(id, 5n * GB);
+		assert.deepEqual(
+			[await f.withdrawable(f.payout), await f.withdrawable(f.treasury)],
+			[5n * PRICE, 0n],
+		);
+		const whole = await Fixture.create(chain, { feeCapBps: 10000 });
+		await whole.send(whole.owner, "setFee", [10000]);
+		await whole.finalize(await whole.buy(), 5n * GB);
+		assert.deepEqual(
+			[
+				await whole.withdrawable(whole.payout),
+				await whole.withdrawable(whole.treasury),
+			],
+			[0n, 5n * PRICE],
+		);
+	});
+
 	it("ownership moves in two steps", async () => {
 		const { f } = c;
 		await f.send(f.owner, "transferOwnership", [f.stranger]);

@@ -295,6 +295,32 @@ describe("NodeRegistry", () => {
 		await chain.fails(fresh, f.owner, "bindEscrow", [f.escrow.target], "AlreadyBound");
 	});
 
+	it("a total that is full stays full and does not stand in the way of settling", async () => {
+		const { f, chain } = c;
+		const full = (1n << 96n) - 1n;
+		// Word 2 of the entry: settler in the low 160 bits, bytes served in the high 96.
+		const coder = ethers.AbiCoder.defaultAbiCoder();
+		const base = BigInt(
+			ethers.keccak256(coder.encode(["uint256", "uint256"], [f.nodeId, 2n])),
+		);
+		const word = ((full - 5n) << 160n) | BigInt(f.settler);
+		const slot = ethers.toBeHex(base + 2n, 32);
+		await chain.rpc(
+			"anvil_setStorageAt",
+			f.registry.target,
+			slot,
+			ethers.toBeHex(word, 32),
+		);
+		assert.deepEqual(
+			[(await entry()).node.servedBytes, (await entry()).node.settler],
+			[full - 5n, f.settler],
+		);
+		for (const n of [5n, 1n, 10n ** 9n]) {
+			await f.finalize(await f.buy(), n);
+			assert.equal((await entry()).node.servedBytes, full);
+		}
+	});
+
 	it("operator and settler may settle, nobody else; an unknown node has neither", async () => {
 		const { f } = c;
 		for (const who of f.chain.accounts) {

@@ -199,6 +199,32 @@ describe("the reference split", () => {
 		}
 	});
 
+	it("the largest session there can be: 2^32 - 1 GB at 2^96 - 1, to the last unit", async () => {
+		const { f, chain } = c;
+		const [price, gb] = [(1n << 96n) - 1n, (1n << 32n) - 1n];
+		await chain.rpc("anvil_setBalance", f.buyer, ethers.toQuantity(1n << 160n));
+		await chain.send(f.registry, f.operator, "setPrice", [f.nodeId, NATIVE, price]);
+		const used = [0n, 1n, gb * GB - 1n, gb * GB];
+		for (const bytes of used) {
+			const snapshot = await chain.snapshot();
+			const id = await f.buy({ dataGB: gb }, { price });
+			assert.equal((await f.session(id)).deposit, gb * price);
+			await f.claim(id, bytes / 3n);
+			const settled = event(await f.finalize(id, bytes), "SessionSettled");
+			const expected = split(bytes, gb * GB, price);
+			assert.deepEqual(settled.toArray().slice(4), [
+				expected.operator,
+				expected.fee,
+				expected.refund,
+			]);
+			assert.equal(
+				settled.operatorAmount + settled.feeAmount + settled.refund,
+				gb * price,
+			);
+			await chain.rpc("evm_revert", snapshot);
+		}
+	});
+
 	it("counts what was served in the registry, once", async () => {
 		const { f, chain } = c;
 		const id = await f.buy();
