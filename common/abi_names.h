@@ -23,8 +23,12 @@
 	X(TTL_EXPIRED, "ttl_expired", "TTL reached zero; Time Exceeded sent within its rate") \
 	X(L4_TRUNCATED, "l4_truncated", "TCP, UDP or ICMP header cut short") \
 	X(UDP_LENGTH, "udp_length", "UDP length disagrees with the IP total length") \
-	X(TCP_DATA_OFFSET, "tcp_data_offset", "TCP data offset below 20 bytes or beyond the packet") \
-	X(L4_CHECKSUM, "l4_checksum", "checksum of a packet for the node, or of an ICMP error, is wrong") \
+	X(TCP_DATA_OFFSET, \
+	  "tcp_data_offset", \
+	  "TCP data offset below 20 bytes or beyond the packet") \
+	X(L4_CHECKSUM, \
+	  "l4_checksum", \
+	  "checksum of a packet for the node, or of an ICMP error, is wrong") \
 	X(WG_TRUNCATED, "wg_truncated", "WireGuard message shorter than its type requires") \
 	X(WG_TYPE, "wg_type", "unknown WireGuard message type or reserved bits set") \
 	X(WG_LENGTH, "wg_length", "WireGuard message of a length its type does not have") \
