@@ -11,6 +11,7 @@ import {
 	DAY,
 	Fixture,
 	GB,
+	HOUR,
 	Mode,
 	NATIVE,
 	NO_VOUCHER,
@@ -106,7 +107,7 @@ describe("what each side can lose", () => {
 		const newest = await f.voucher(id, served - credit);
 		// The buyer stops signing, closes, and does its best to be first.
 		await f.send(f.buyer, "closeSession", [id]);
-		await chain.advance(DAY - 30);
+		await chain.advance(DAY - HOUR);
 		for (const [fn, args] of [
 			["reclaim", [id]],
 			["closeSession", [id]],
