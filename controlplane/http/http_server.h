@@ -48,7 +48,7 @@ int http_server_routes_add(
 // Calls fn every interval_ms, first after one interval, until the server is destroyed. A call that
 // comes late is not made up for.
 //
-// Returns: 0; -ENOMEM; -EINVAL for an interval of 0.
+// Returns: 0; -EINVAL for an interval of 0; another -errno (memory, descriptors).
 int http_server_timer_add(
 	struct http_server *server, uint32_t interval_ms, void (*fn)(void *ctx), void *ctx
 );

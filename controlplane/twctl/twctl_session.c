@@ -4,11 +4,11 @@
 #include "twctl.h"
 
 #include "controlplane/session/session.h"
+#include "controlplane/twctl/twctl_session_print.h"
 #include "controlplane/twctl/twctl_units.h"
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #define PATH_CAP 512
 
@@ -55,83 +55,6 @@ static int get_value(
 	return 0;
 }
 
-// ---- output ----------------------------------------------------------------------------------
-
-static const char *time_text(char text[32], uint64_t unix_sec)
-{
-	time_t t = (time_t)unix_sec;
-	struct tm tm;
-
-	if (unix_sec == 0)
-		return "never";
-	strftime(text, 32, "%Y-%m-%d %H:%M:%SZ", gmtime_r(&t, &tm));
-	return text;
-}
-
-static void print_limits(const struct json_value *session)
-{
-	char a[TWCTL_UNITS_TEXT], b[TWCTL_UNITS_TEXT], t[32];
-	uint64_t out = twctl_u64(session, "rate_out_kbps"), in = twctl_u64(session, "rate_in_kbps");
-	uint64_t expires = twctl_u64(session, "expires_unix_sec");
-
-	printf("  expires      %s", time_text(t, expires));
-	if (expires != 0)
-		printf(" (in %s)", twctl_units_duration(a, twctl_u64(session, "seconds_left")));
-	printf("\n  rates        out %s, in %s\n",
-	       out == 0 ? "unlimited" : twctl_units_rate(a, out * 1000),
-	       in == 0 ? "unlimited" : twctl_units_rate(b, in * 1000));
-}
-
-static void print_session(const struct json_value *session)
-{
-	const struct json_value *usage = json_member(session, "usage");
-	char a[TWCTL_UNITS_TEXT], b[TWCTL_UNITS_TEXT], c[TWCTL_UNITS_TEXT], d[TWCTL_UNITS_TEXT];
-	char t[32];
-
-	printf("session %s (id %" PRIu64 "): %s\n",
-	       twctl_text(session, "name"),
-	       twctl_u64(session, "id"),
-	       twctl_text(session, "state"));
-	printf("  used         %s of %s (out %s, in %s), then %s\n",
-	       twctl_units_size(a, twctl_u64(usage, "used_bytes")),
-	       twctl_units_size(b, twctl_u64(session, "quota_bytes")),
-	       twctl_units_size(c, twctl_u64(usage, "out_bytes")),
-	       twctl_units_size(d, twctl_u64(usage, "in_bytes")),
-	       twctl_text(session, "quota_action"));
-	print_limits(session);
-	printf("  address      %s\n", twctl_text(session, "inner_address"));
-	printf("  public key   %s%s\n",
-	       twctl_text(session, "public_key"),
-	       twctl_bool(session, "has_private_key") ? " (the node keeps the private key)" : "");
-	printf("  endpoint     %s, last heard %s\n",
-	       twctl_text(usage, "endpoint")[0] == '\0' ? "unknown" : twctl_text(usage, "endpoint"),
-	       time_text(t, twctl_u64(usage, "last_authentic_unix_sec")));
-	printf("  gate         %s\n",
-	       twctl_bool(usage, "is_in_dataplane") ? twctl_text(usage, "gate")
-						    : "not in the data plane");
-	for (const struct json_value *review = json_first(json_member(session, "reviews"));
-	     review != NULL;
-	     review = json_next(review))
-		printf("  ! review     %s\n", json_string(review));
-}
-
-static void print_row(const struct json_value *session)
-{
-	const struct json_value *usage = json_member(session, "usage");
-	char used[TWCTL_UNITS_TEXT], quota[TWCTL_UNITS_TEXT], left[TWCTL_UNITS_TEXT];
-
-	printf("%6" PRIu64 "  %-20s %-12s %-15s %10s / %-10s %s\n",
-	       twctl_u64(session, "id"),
-	       twctl_text(session, "name"),
-	       twctl_text(session, "state"),
-	       twctl_text(session, "inner_address"),
-	       twctl_units_size(used, twctl_u64(usage, "used_bytes")),
-	       twctl_units_size(quota, twctl_u64(session, "quota_bytes")),
-	       json_is_null(json_member(session, "expires_unix_sec"))
-		       ? "never"
-		       : twctl_units_duration(left, twctl_u64(session, "seconds_left")));
-}
-
 // ---- commands --------------------------------------------------------------------------------
 
 // Asks about the session that the command line names; suffix such as "/extend". Prints the session.
@@ -154,7 +77,7 @@ static int ask_about(struct twctl *twctl, const char *method, const char *suffix
 	if (twctl->is_json)
 		puts(reply.text);
 	else
-		print_session(reply.json);
+		twctl_session_print(reply.json);
 	twctl_client_fini(&reply);
 	return TWCTL_EXIT_OK;
 }
@@ -273,7 +196,7 @@ static int run_add(struct twctl *twctl)
 	if (twctl->is_json)
 		puts(reply.text);
 	else
-		print_session(reply.json);
+		twctl_session_print(reply.json);
 	twctl_client_fini(&reply);
 	return TWCTL_EXIT_OK;
 }
@@ -310,12 +233,10 @@ static int run_list(struct twctl *twctl)
 	if (twctl->is_json) {
 		puts(reply.text);
 	} else {
-		printf("    id  name                 state        address               used / "
-		       "quota      "
-		       "expires in\n");
+		twctl_session_print_head();
 		session = json_first(json_member(reply.json, "sessions"));
 		for (; session != NULL; session = json_next(session))
-			print_row(session);
+			twctl_session_print_row(session);
 		if (!json_is_null(json_member(reply.json, "next_id")))
 			printf("more: twctl session list --from %" PRIu64 "\n",
 			       twctl_u64(reply.json, "next_id"));
