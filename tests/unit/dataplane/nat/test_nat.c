@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// nat: mapping, filtering, hairpin, ICMP errors both ways, limits, exhaustion, port shadowing, each
-// named for the clause or the promise that it proves. Timeouts are in test_nat_expire.
+// nat: mapping, filtering, hairpin, limits, exhaustion, port shadowing, each named for the clause or the
+// promise that it proves. Timeouts are in test_nat_expire, ICMP errors in test_nat_error.
 #include "nat_fixture.h"
 
 #include "tests/unit/test.h"
@@ -299,138 +299,6 @@ static void test_hairpin(void **state)
 	fix_destroy(nat);
 }
 
-// RFC 5508 REQ-4: an error from anywhere on the way, about a packet that a mapping sent.
-static void test_icmp_error_inbound(void **state)
-{
-	(void)state;
-	static const uint8_t protos[] = {REF_UDP, REF_TCP, REF_ICMP};
-	static const uint8_t types[] = {3, 11, 12};
-	struct nat *nat = create();
-	for (size_t p = 0; p < 3; p++) {
-		uint8_t sent[256], error[512];
-		struct packet_spec spec = from(3, udp);
-		spec.proto = protos[p];
-		spec.flags = protos[p] == REF_TCP ? 2 : 8;
-		assert_int_equal(fix_out(nat, 3, &spec, sent, FIX_START), NAT_OK);
-		for (size_t t = 0; t < 3; t++) {
-			uint32_t slot = 99;
-			size_t len = packet_build_error(
-				error, types[t], FIX_OTHER, ref_get32(sent + 12), sent, 28
-			);
-			assert_int_equal(fix_in_raw(nat, error, len, &slot, FIX_START), NAT_OK);
-			assert_int_equal(slot, 3);
-			assert_true(packet_check(error));
-			assert_true(packet_check_ip(error + 28));
-			assert_int_equal(ref_get32(error + 12), FIX_OTHER);
-			assert_int_equal(ref_get32(error + 16), fix_inner(3));
-			assert_int_equal(ref_get32(error + 28 + 12), fix_inner(3));
-		}
-	}
-	fix_destroy(nat);
-}
-
-static void test_icmp_error_inbound_refused(void **state)
-{
-	(void)state;
-	struct nat *nat = create();
-	uint8_t sent[256], quoted[256], error[512];
-	uint32_t slot;
-	struct packet_spec spec = from(3, udp);
-	fix_out(nat, 3, &spec, sent, FIX_START);
-	uint32_t ext = ref_get32(sent + 12);
-	size_t len;
-
-	memcpy(quoted, sent, sizeof(quoted));
-	ref_put16(quoted + 20, 4001); // a port that sent nothing
-	len = packet_build_error(error, 3, FIX_OTHER, ext, quoted, 28);
-	assert_int_equal(fix_in_raw(nat, error, len, &slot, FIX_START), NAT_ICMP_UNMATCHED);
-
-	memcpy(quoted, sent, sizeof(quoted));
-	ref_put32(quoted + 16, FIX_OTHER); // a remote that was never sent to
-	packet_seal(quoted);
-	len = packet_build_error(error, 3, FIX_OTHER, ext, quoted, 28);
-	assert_int_equal(fix_in_raw(nat, error, len, &slot, FIX_START), NAT_ICMP_UNMATCHED);
-
-	len = packet_build_error(error, 3, FIX_OTHER, ext, sent, 27); // less than 64 bits of data
-	assert_int_equal(fix_in_raw(nat, error, len, &slot, FIX_START), NAT_ICMP_UNMATCHED);
-
-	memcpy(quoted, sent, sizeof(quoted));
-	quoted[8]--; // RFC 5508 REQ-3 a): the quoted header's checksum
-	len = packet_build_error(error, 3, FIX_OTHER, ext, quoted, 28);
-	assert_int_equal(fix_in_raw(nat, error, len, &slot, FIX_START), NAT_L4_CHECKSUM);
-
-	len = packet_build_error(error, 3, FIX_OTHER, ext, sent, 28); // RFC 5508 REQ-3
-	error[22] ^= 1;
-	assert_int_equal(fix_in_raw(nat, error, len, &slot, FIX_START), NAT_L4_CHECKSUM);
-	// To another address of ours than the one that sent.
-	len = packet_build_error(error, 3, FIX_OTHER, FIX_EXT0 + FIX_EXT1 - ext, sent, 28);
-	assert_int_equal(fix_in_raw(nat, error, len, &slot, FIX_START), NAT_ICMP_UNMATCHED);
-	assert_int_equal(nat->counters.icmp_unmatched, 4);
-	assert_true(fix_check_consistent(nat));
-	fix_destroy(nat);
-}
-
-// RFC 5508 REQ-5: the client tells a remote about a packet that it was sent.
-static void test_icmp_error_outbound(void **state)
-{
-	(void)state;
-	struct nat *nat = create();
-	uint8_t packet[256], error[512];
-	uint32_t slot;
-	struct net_l3l4 l34;
-	struct packet_spec spec = from(3, udp);
-	fix_out(nat, 3, &spec, packet, FIX_START);
-	uint32_t ext = ref_get32(packet + 12);
-	uint16_t ext_port = ref_get16(packet + 20);
-	struct packet_spec answer = fix_answer(packet, 0);
-	assert_int_equal(fix_in(nat, &answer, packet, &slot, FIX_START), NAT_OK);
-
-	size_t len = packet_build_error(error, 3, fix_inner(3), FIX_REMOTE, packet, 33);
-	assert_int_equal(fix_out_raw(nat, 3, error, len, &l34, FIX_START), NAT_OK);
-	assert_true(packet_check(error));
-	assert_true(packet_check(error + 28));
-	assert_int_equal(ref_get32(error + 12), ext);
-	assert_int_equal(ref_get32(error + 28 + 16), ext);
-	assert_int_equal(ref_get16(error + 28 + 22), ext_port);
-	assert_memory_equal(error + 28 + 12, packet + 12, 4);
-
-	// To somebody else than the quote's sender, about another's mapping, about nothing.
-	len = packet_build_error(error, 3, fix_inner(3), FIX_OTHER, packet, 33);
-	assert_int_equal(fix_out_raw(nat, 3, error, len, &l34, FIX_START), NAT_ICMP_UNMATCHED);
-	len = packet_build_error(error, 3, fix_inner(3), FIX_REMOTE, packet, 33);
-	assert_int_equal(fix_out_raw(nat, 4, error, len, &l34, FIX_START), NAT_ICMP_UNMATCHED);
-	len = packet_build_error(error, 3, fix_inner(4), FIX_REMOTE, packet, 33);
-	assert_int_equal(fix_out_raw(nat, 3, error, len, &l34, FIX_START), NAT_ICMP_UNMATCHED);
-	ref_put16(packet + 22, 4444);
-	len = packet_build_error(error, 3, fix_inner(3), FIX_REMOTE, packet, 33);
-	assert_int_equal(fix_out_raw(nat, 3, error, len, &l34, FIX_START), NAT_ICMP_UNMATCHED);
-	assert_int_equal(nat->map.n_mappings, 1);
-	fix_destroy(nat);
-}
-
-// RFC 5382 REQ-10: no ICMP error ends a mapping or refreshes it.
-static void test_icmp_error_changes_nothing(void **state)
-{
-	(void)state;
-	struct nat_conf conf;
-	fix_conf(&conf);
-	struct nat *nat = fix_create(&conf);
-	uint8_t sent[256], error[512];
-	uint32_t slot;
-	struct packet_spec spec = from(3, udp);
-	spec.proto = REF_TCP;
-	spec.flags = 2;
-	fix_out(nat, 3, &spec, sent, FIX_START);
-	size_t size = nat_mem_size(&conf);
-	uint8_t *before = malloc(size);
-	memcpy(before, nat, size);
-	size_t len = packet_build_error(error, 3, FIX_OTHER, ref_get32(sent + 12), sent, 40);
-	assert_int_equal(fix_in_raw(nat, error, len, &slot, FIX_START + FIX_SEC), NAT_OK);
-	assert_memory_equal(before, nat, size);
-	free(before);
-	fix_destroy(nat);
-}
-
 static void test_what_is_not_translated(void **state)
 {
 	(void)state;
@@ -534,56 +402,6 @@ static void test_iterate(void **state)
 	fix_destroy(nat);
 }
 
-struct conf_row {
-	const char *member;
-	size_t offset;
-	uint64_t value;
-	size_t size;
-};
-
-#define BAD(member, bad) \
-	{ \
-#member, offsetof(struct nat_conf, member), bad, \
-			sizeof(((struct nat_conf *)0)->member) \
-	}
-
-static void test_conf_refused(void **state)
-{
-	(void)state;
-	static const struct conf_row rows[] = {
-		BAD(n_sessions, 0),
-		BAD(n_mappings, 0),
-		BAD(n_mappings, 400000),
-		BAD(n_filters, 0),
-		BAD(n_external, 0),
-		BAD(n_external, 17),
-		BAD(external_be32, 0),
-		BAD(port_lo, 0),
-		BAD(session_mapping_limit, 0),
-		BAD(session_filter_limit, 0),
-		BAD(n_reserved, 33),
-		BAD(udp_timeout_ns, NAT_UDP_TIMEOUT_MIN_NS - 1), // RFC 4787 REQ-5
-		BAD(tcp_established_timeout_ns,
-		    NAT_TCP_ESTABLISHED_TIMEOUT_MIN_NS - 1), // RFC 5382 REQ-5
-		BAD(tcp_transitory_timeout_ns,
-		    NAT_TCP_TRANSITORY_TIMEOUT_MIN_NS - 1), // RFC 5382 REQ-5
-		BAD(icmp_timeout_ns, NAT_ICMP_TIMEOUT_MIN_NS - 1), // RFC 5508 REQ-2
-	};
-	struct nat_conf conf;
-	fix_conf(&conf);
-	assert_null(nat_conf_invalid(&conf));
-	for (size_t i = 0; i < TEST_N_ROWS(rows); i++) {
-		fix_conf(&conf);
-		size_t size = rows[i].size <= 8 ? rows[i].size : 4;
-		memcpy((uint8_t *)&conf + rows[i].offset, &rows[i].value, size);
-		const char *member = nat_conf_invalid(&conf);
-		assert_non_null(member);
-		assert_string_equal(member, rows[i].member);
-		assert_int_equal(nat_mem_size(&conf), 0);
-		assert_null(nat_init(NULL, &conf));
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -596,14 +414,9 @@ int main(void)
 		cmocka_unit_test(test_pools_used_up),
 		cmocka_unit_test(test_paired_pooling),
 		cmocka_unit_test(test_hairpin),
-		cmocka_unit_test(test_icmp_error_inbound),
-		cmocka_unit_test(test_icmp_error_inbound_refused),
-		cmocka_unit_test(test_icmp_error_outbound),
-		cmocka_unit_test(test_icmp_error_changes_nothing),
 		cmocka_unit_test(test_what_is_not_translated),
 		cmocka_unit_test(test_session_removal_is_bounded),
 		cmocka_unit_test(test_iterate),
-		cmocka_unit_test(test_conf_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
