@@ -50,18 +50,16 @@ static int settle_outbox_find_mined(
 	return 0;
 }
 
+// Counted in the store, so that a restart does not begin anew; no more once review was raised.
 static int settle_outbox_count_poll(struct settle_outbox *outbox, struct settle_tx *tx)
 {
 	struct settle_tx next = *tx;
 
+	if (next.is_review)
+		return 0;
 	next.n_polls++;
-	if (next.n_polls < outbox->conf.review_polls || next.is_review) {
-		// The count alone is not worth a write at each poll.
-		tx->n_polls = next.n_polls;
-		if (next.n_polls % 10 != 0)
-			return 0;
-	} else {
-		next.is_review = true;
+	next.is_review = next.n_polls >= outbox->conf.review_polls;
+	if (next.is_review)
 		settle_outbox_alert(
 			outbox,
 			SETTLE_ALERT_NEEDS_REVIEW,
@@ -70,7 +68,6 @@ static int settle_outbox_count_poll(struct settle_outbox *outbox, struct settle_
 			tx->chain_id,
 			next.n_polls
 		);
-	}
 	return settle_outbox_store(outbox, tx, &next);
 }
 
@@ -351,6 +348,7 @@ static int settle_outbox_unmine(struct settle_outbox *outbox, struct settle_tx *
 	next.state = SETTLE_TX_SENT;
 	next.mined_block = 0;
 	next.n_polls = 0;
+	next.is_review = false;
 	next.taken_since_block = 0;
 	db_txn_begin_write(&txn, outbox->conf.db);
 	settle_tx_put(&txn, &next);

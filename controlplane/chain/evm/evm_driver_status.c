@@ -159,9 +159,13 @@ static int evm_driver_take_receipt(
 	return 0;
 }
 
-// The receipt's block must be the chain's; a reorganisation in between is not the endpoint's fault.
+// The receipt's block must be the chain's. A reorganisation in between looks the same as a lie: the
+// endpoint that said it rests a little, and another one is asked.
 static int evm_driver_check_canonical(
-	struct evm_driver *driver, const struct chain_tx_status *status, char why[CHAIN_WHY_SIZE]
+	struct evm_driver *driver,
+	size_t said_by,
+	const struct chain_tx_status *status,
+	char why[CHAIN_WHY_SIZE]
 )
 {
 	char tag[U256_HEX_SIZE];
@@ -178,6 +182,7 @@ static int evm_driver_check_canonical(
 			"the block %" PRIu64 " of a receipt is not on the chain (any more)",
 			status->block_number
 		);
+		evm_rpc_blame(driver->rpc, said_by, EVM_RPC_DISAGREES, "%s", why);
 		return -EAGAIN;
 	}
 	return r;
@@ -256,7 +261,7 @@ int evm_driver_status(
 	if (r == -ENOENT)
 		r = 0;
 	if (r == 0 && status.is_mined)
-		r = evm_driver_check_canonical(driver, &status, why);
+		r = evm_driver_check_canonical(driver, endpoint, &status, why);
 	if (r == 0 && is_sure)
 		r = evm_driver_second_opinion(driver, endpoint, params, tx_id, &status, why);
 	if (r == 0)

@@ -8,6 +8,7 @@
 //	settle_tool OPTIONS run                 polls until nothing is queued or on its way
 //	settle_tool OPTIONS list                items and transactions as JSON
 //	settle_tool OPTIONS retry ID
+//	settle_tool OPTIONS fill                junk until the store is full
 //	settle_tool OPTIONS watch FROM          events as JSON lines, until the head is reached
 //
 // Options are NAME=VALUE words, see the table. run prints a line for each alert on stderr and ends
@@ -53,6 +54,7 @@
 	X(linger_ms, "0") \
 	X(timeout_ms, "5000") \
 	X(backoff_ms, "100") \
+	X(clock_jump_sec, "0") \
 	X(map_mb, "64")
 
 #define OPTION_FIELD(name, value) const char *name;
@@ -107,6 +109,28 @@ static bool set_option(char *word)
 	die("unknown option", word);
 }
 
+// The system's clocks, but for a wall clock that goes back by clock_jump_sec a second after the start.
+static uint64_t tool_mono_ns(void *ctx)
+{
+	(void)ctx;
+	return clock_mono_ns(&clock_system);
+}
+
+static uint64_t tool_unix_ns(void *ctx)
+{
+	static uint64_t start_ns;
+	uint64_t mono_ns = clock_mono_ns(&clock_system), unix_ns = clock_unix_ns(&clock_system);
+
+	(void)ctx;
+	if (start_ns == 0)
+		start_ns = mono_ns;
+	return mono_ns - start_ns < NS_PER_SEC
+		? unix_ns
+		: unix_ns - number(options.clock_jump_sec) * NS_PER_SEC;
+}
+
+static const struct clock tool_clock = {.mono_ns = tool_mono_ns, .unix_ns = tool_unix_ns};
+
 static void print_fault(void *ctx, const char *endpoint, enum evm_rpc_fault fault, const char *why)
 {
 	(void)ctx;
@@ -136,13 +160,13 @@ static void open_chain(void)
 				.backoff_min_ms = (uint32_t)number(options.backoff_ms),
 				.backoff_max_ms = 8 * (uint32_t)number(options.backoff_ms),
 				.response_max_bytes = 4 << 20,
-				.clock = &clock_system,
+				.clock = &tool_clock,
 				.on_fault = print_fault,
 			},
 		.node_id = amount(options.node),
 		.range_max_blocks = 1000,
 		.clock_skew_max_sec = 60,
-		.clock = &clock_system,
+		.clock = &tool_clock,
 		.on_clock_skew = print_skew,
 	};
 	struct secret_file_why why;
@@ -255,7 +279,7 @@ static int do_run(void)
 	struct settle_outbox_conf conf = {
 		.db = db,
 		.chain = chain,
-		.clock = &clock_system,
+		.clock = &tool_clock,
 		.batch =
 			{
 				.count = (uint32_t)number(options.count),
@@ -301,6 +325,27 @@ static int do_run(void)
 		nanosleep(&pause, NULL);
 	}
 	settle_outbox_destroy(outbox);
+	return 0;
+}
+
+static int do_fill(void)
+{
+	uint8_t junk[2000] = {0};
+	struct db_txn txn;
+	int r;
+
+	// Ever smaller, so that nothing is left for a last record.
+	for (size_t len = sizeof(junk), i = 0; len > 10; len /= 2) {
+		do {
+			struct db_key key = db_key_pair(UINT64_MAX, i++);
+
+			db_txn_begin_write(&txn, db);
+			db_put(&txn, DB_SETTLE_RAW, &key, junk, len);
+			r = db_txn_commit(&txn);
+		} while (r == 0);
+		if (r != -ENOSPC)
+			die("fill", txn.why);
+	}
 	return 0;
 }
 
@@ -469,6 +514,8 @@ static int run_command(int argc, char **argv)
 	open_db();
 	if (strcmp(command, "queue") == 0)
 		return do_queue();
+	if (strcmp(command, "fill") == 0)
+		return do_fill();
 	if (strcmp(command, "run") == 0)
 		return do_run();
 	if (strcmp(command, "list") == 0)

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A lying proxy between a driver and a real node: passes JSON-RPC on and spoils the answers as its `lie` says. The only thing
+// in these tests that is not what it claims to be.
+import http from "node:http";
+
+// name → what becomes of one request. `call` asks the node; replies are JSON-RPC reply objects.
+export const LIES = {
+	none: {},
+	// Transport.
+	down: { transport: (socket) => socket.destroy() },
+	silent: { transport: () => {} },
+	http_500: { status: 500 },
+	http_429: { status: 429 },
+	html: { text: () => "<html>Bad gateway</html>" },
+	cut_short: { text: (text) => text.slice(0, -2) },
+	huge: { text: () => `"${"x".repeat(6 << 20)}"` },
+	// Envelope.
+	wrong_id: { reply: (r) => ({ ...r, id: r.id + 1000 }) },
+	no_result: { reply: ({ result, ...r }) => r },
+	// Content.
+	wrong_chain: { eth_chainId: () => "0x1" },
+	no_receipts: { eth_getTransactionReceipt: () => null },
+	bad_receipts: { eth_getTransactionReceipt: (r) => r && { ...r, status: "0x7" } },
+	foreign_receipts: { eth_getTransactionReceipt: (r) => r && { ...r, transactionHash: "0x" + "11".repeat(32) } },
+	receipt_of_no_block: { eth_getTransactionReceipt: (r) => r && {
+		...r, blockHash: "0x" + "22".repeat(32), logs: r.logs.map((l) => ({ ...l, blockHash: "0x" + "22".repeat(32) })) } },
+	wrong_hash: { eth_sendRawTransaction: () => "0x" + "33".repeat(32) },
+	head_back: { eth_getBlockByNumber: (r, params, state) => {
+		if (params[0] !== "latest" || !r) return r;
+		state.n = (state.n ?? 0) + 1;
+		return state.n > 3 ? { ...r, number: "0x1" } : r;
+	} },
+	removed_logs: { eth_getLogs: (r) => r.map((l) => ({ ...l, removed: true })) },
+	no_logs: { eth_getLogs: () => [] },
+	logs_twice: { eth_getLogs: (r) => [...r, ...r] },
+	logs_reversed: { eth_getLogs: (r) => [...r].reverse() },
+	logs_of_others: { eth_getLogs: (r) => r.map((l) => ({ ...l, address: "0x" + "44".repeat(20) })) },
+	logs_elsewhere: { eth_getLogs: (r) => r.map((l) => ({ ...l, blockNumber: "0x7fffffff" })) },
+	logs_of_no_block: { eth_getLogs: (r) => r.map((l) => ({ ...l, blockHash: "0x" + "55".repeat(32) })) },
+	changed_logs: { eth_getLogs: (r) => r.map((l) => ({ ...l, data: l.data.slice(0, -1) + (l.data.endsWith("1") ? "2" : "1") })) },
+};
+
+export class Liar {
+	static async start(nodeUrl, lie = "none") {
+		const liar = new Liar();
+		liar.lie = lie;
+		liar.calls = 0;
+		liar.lies = 0;
+		liar.nodeUrl = nodeUrl;
+		liar.state = {};
+		liar.server = http.createServer((request, response) => {
+			let body = "";
+			request.setEncoding("utf8").on("data", (d) => (body += d)).on("end", () => {
+				liar.answer(body, request, response).catch((error) => response.writeHead(502).end(String(error)));
+			});
+		});
+		await new Promise((resolve) => liar.server.listen(0, "127.0.0.1", resolve));
+		liar.url = `http://127.0.0.1:${liar.server.address().port}`;
+		return liar;
+	}
+
+	async answer(body, request, response) {
+		const lie = LIES[this.lie];
+		if (!lie) throw new Error(`no such lie: ${this.lie}`);
+		this.calls++;
+		if (lie.transport) return lie.transport(request.socket);
+		if (lie.status) return response.writeHead(lie.status).end("no");
+		const reply = await fetch(this.nodeUrl, { method: "POST", body, headers: { "content-type": "application/json" } });
+		let text = await reply.text();
+		const asked = [JSON.parse(body)].flat();
+		const spoil = (r) => {
+			const question = asked.find((q) => q.id === r.id);
+			const change = question && lie[question.method];
+			if (change && r.error === undefined) {
+				this.lies++;
+				r = { ...r, result: change(r.result, question.params, this.state) };
+			}
+			return lie.reply ? lie.reply(r) : r;
+		};
+		const parsed = JSON.parse(text);
+		text = JSON.stringify(Array.isArray(parsed) ? parsed.map(spoil) : spoil(parsed));
+		if (lie.text) text = lie.text(text);
+		response.writeHead(200, { "content-type": "application/json" }).end(text);
+	}
+
+	stop() {
+		this.server.closeAllConnections?.();
+		this.server.close();
+	}
+}
