@@ -59,7 +59,9 @@
 	X(INNER_IPV6, "inner_ipv6", "IPv6 inside the tunnel; the node carries IPv4") \
 	X(INNER_ECN, "inner_ecn", "congestion mark on a packet that cannot carry it (RFC 6040)") \
 	X(SOURCE_CHECK, "source_check", "inner source is not the session's address") \
-	X(MARTIAN, "martian", "destination is private, reserved, management or the node's own") \
+	X(MARTIAN, \
+	  "martian", \
+	  "destination is private, reserved, management or the node's own, or the source forged") \
 	X(INNER_TO_INNER, "inner_to_inner", "destination is another session's inner address") \
 	X(GATE_CLOSED, "gate_closed", "session's gate is closed") \
 	X(QUOTA, "quota", "packet did not fit the quota and closed the gate") \

@@ -4,6 +4,7 @@
 #include "net_icmp.h"
 
 #include "net_checksum.h"
+#include "net_martian.h"
 
 #include "common/clock.h"
 
@@ -13,15 +14,6 @@
 #define IPV4_CHECKSUM_AT 10
 #define ICMP_CHECKSUM_AT 2
 #define TOS_NETWORK_CONTROL 0xc0 // RFC 1812 section 4.3.2.5: precedence 6 for ICMP errors
-
-//= RFC 1122 section 3.2.2
-//# [...] a datagram whose source address does not define a single host -- e.g., a zero address, a
-//# loopback address, a broadcast address, a multicast address, or a Class E address.
-static bool check_single_host(uint32_t addr_be32)
-{
-	uint32_t addr = ntohl(addr_be32);
-	return addr >> 24 != 0 && addr >> 24 != 127 && addr >> 28 < 0xe;
-}
 
 //= RFC 1122 section 3.2.2
 //# An ICMP error message MUST NOT be sent as the result of receiving:
@@ -37,7 +29,8 @@ bool net_icmp_check_error_allowed(const struct net_l3l4 *l34)
 		return false;
 	if (l34->fragment_offset_bytes != 0)
 		return false;
-	return check_single_host(l34->src_be32) && check_single_host(l34->dst_be32);
+	return net_martian_check_single_host(l34->src_be32) &&
+		net_martian_check_single_host(l34->dst_be32);
 }
 
 static void error_type(enum net_icmp_error_kind kind, uint8_t *ret_type, uint8_t *ret_code)
@@ -115,8 +108,9 @@ bool net_icmp_echo_reply(uint8_t *packet, struct net_l3l4 *l34)
 	//# An ICMP Echo Request destined to an IP broadcast or IP multicast address MAY be silently
 	//# discarded.
 	if (l34->proto != NET_PROTO_ICMP || l34->is_fragment || !l34->has_ports ||
-	    l34->icmp_type != NET_ICMP_ECHO_REQUEST || !check_single_host(l34->src_be32) ||
-	    !check_single_host(l34->dst_be32))
+	    l34->icmp_type != NET_ICMP_ECHO_REQUEST ||
+	    !net_martian_check_single_host(l34->src_be32) ||
+	    !net_martian_check_single_host(l34->dst_be32))
 		return false;
 
 	uint32_t src_be32 = l34->src_be32;

@@ -7,6 +7,7 @@
 // by any thread.
 #pragma once
 
+#include <arpa/inet.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,6 +43,16 @@ int net_martian_init(
 	const uint32_t *own_be32,
 	size_t n_own
 );
+
+//= RFC 1122 section 3.2.2
+//# [...] a datagram whose source address does not define a single host -- e.g., a zero address, a
+//# loopback address, a broadcast address, a multicast address, or a Class E address.
+static inline bool net_martian_check_single_host(uint32_t addr_be32)
+{
+	uint32_t addr = ntohl(addr_be32);
+
+	return addr >> 24 != 0 && addr >> 24 != 127 && addr >> 28 < 0xe;
+}
 
 // Whether a packet to dst_be32 is to be refused.
 bool net_martian_check_refused(const struct net_martian *martian, uint32_t dst_be32);

@@ -90,6 +90,20 @@ static void classify_destination(struct worker *worker, struct rte_mbuf *m)
 	}
 }
 
+//= RFC 1812 section 5.3.7
+//# An IP source address is invalid if it is a special IP address, as defined in 4.2.2.11 or 5.3.7, or
+//# is not a unicast address. [...] A router SHOULD NOT forward any packet that has an invalid IP source
+//# address
+// An address of the node's own from outside is forged: it would pass the filter of whoever has
+// hairpinned, at the buyer's cost, and answers to it would come back to the node.
+static bool check_source(const struct worker *worker, uint32_t src_be)
+{
+	for (unsigned i = 0; i < worker->dp->n_ports; i++)
+		if (worker->dp->ports[i].addr_be == src_be)
+			return false;
+	return net_martian_check_single_host(src_be) && !nat_check_external(worker->nat, src_be);
+}
+
 static void classify_ipv4(struct worker *worker, struct rte_mbuf *m)
 {
 	struct pkt_meta *meta = pkt_meta(m);
@@ -105,6 +119,8 @@ static void classify_ipv4(struct worker *worker, struct rte_mbuf *m)
 	);
 	if (drop == DROP_INNER_IPV6)
 		drop = DROP_IP_VERSION; // EtherType says IPv4
+	if (drop == DROP_NONE && !check_source(worker, meta->l3l4.src_be32))
+		drop = DROP_MARTIAN;
 	if (drop != DROP_NONE) {
 		pkt_drop(meta, drop);
 		return;

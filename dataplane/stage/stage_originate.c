@@ -79,7 +79,9 @@ void stage_originate_error(
 		.ip_id_be16 = htons(worker->ip_id),
 	};
 
-	if (!net_icmp_check_error_allowed(&meta->l3l4) ||
+	// A hairpinned packet comes from a mapping, not from a host on the port's link.
+	if (nat_check_external(worker->nat, meta->l3l4.src_be32) ||
+	    !net_icmp_check_error_allowed(&meta->l3l4) ||
 	    !net_icmp_bucket_take(&worker->icmp_bucket, worker->now_ns))
 		return;
 	struct rte_mbuf *m = packet_new(worker, meta->port, slot);

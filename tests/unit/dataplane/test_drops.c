@@ -139,6 +139,10 @@ static const struct frame_row frame_rows[] = {
 	{"GRE", DROPS(NAT_PROTOCOL), INET, 0, FIX_IP, {{L2 + 9, 47}}},
 	{"redirect", DROPS(NAT_ICMP_TYPE), INET_ICMP, 0, FIX_L4, {{L4, 5}}},
 	{"error about nothing", DROPS(NAT_ICMP_UNMATCHED), INET_ICMP, 0, FIX_L4, {{L4, 3}}},
+	{"from everybody", DROPS(MARTIAN), INET, 0, FIX_IP, {{L2 + 12, 255}}},
+	{"from nobody", DROPS(MARTIAN), INET, 0, FIX_IP, {{L2 + 12, 0}}},
+	{"from our own address", DROPS(MARTIAN), INET, 0, FIX_IP, {{L2 + 15, 1}}},
+	{"ping from a group", DROPS(MARTIAN), INET_ICMP, 0, FIX_IP, {{L2 + 12, 224}}},
 	{"ping", EATS(ICMP_ECHO), INET_ICMP, 0, 0, {{0}}},
 	{"reply to the node", EATS(ICMP_OTHER), TUN_ICMP, 0, FIX_L4, {{L4, 0}}},
 };

@@ -436,6 +436,26 @@ static void test_hairpin_bills_both_sessions(void **state)
 	assert_true(worker_rig_check_conservation(test->rig, 0));
 }
 
+// A hairpin that dies on its second hop: the answer would go to the node itself.
+static void test_no_error_about_a_hairpin(void **state)
+{
+	struct test *test = *state;
+	struct worker_rig_packet packet = outbound(test, 1, 100);
+
+	packet.dst_be = EXTERNAL;
+	send_packet(test, 1, &packet);
+	uint16_t port_be = flow_open(test, 1);
+	packet = outbound(test, 0, 200);
+	packet.dst_be = EXTERNAL;
+	packet.dport = ntohs(port_be);
+	packet.ttl = 2;
+	send_packet(test, 0, &packet);
+	assert_int_equal(worker_rig_drops(test->rig, DROP_TTL_EXPIRED), 1);
+	assert_int_equal(test->rig->worker->stats->originated_pkts, 0);
+	assert_int_equal(test->rig->dp.sessions[0].reserved_bytes, 0);
+	assert_true(worker_rig_check_conservation(test->rig, 0));
+}
+
 static void test_pings_to_the_node_are_free(void **state)
 {
 	struct test *test = *state;
@@ -613,6 +633,7 @@ int main(void)
 		T(test_time_exceeded_to_client_and_internet),
 		T(test_fragmentation_needed),
 		T(test_hairpin_bills_both_sessions),
+		T(test_no_error_about_a_hairpin),
 		T(test_pings_to_the_node_are_free),
 		T(test_keypair_life),
 		T(test_keepalive_needs_a_confirmed_keypair),
