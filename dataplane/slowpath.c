@@ -245,9 +245,11 @@ unsigned slowpath_poll(struct slowpath *sp)
 	if (sp->phase == SLOWPATH_DRAINING)
 		drain_step(sp, n);
 	n += command_poll(sp);
-	scan_poll(sp);
-	for (unsigned i = 0; i < sp->dp->n_ports; i++)
-		neigh_age(sp, &sp->neigh[i]);
+	if (sp->phase == SLOWPATH_RUNNING) { // what they begin would have no end after a drain
+		scan_poll(sp);
+		for (unsigned i = 0; i < sp->dp->n_ports; i++)
+			neigh_age(sp, &sp->neigh[i]);
+	}
 	n += reclaim_poll(sp);
 	publish_ports(sp);
 	counter_add(&sp->stats->loops, 1);

@@ -192,6 +192,24 @@ static void test_drain(void **state)
 	assert_int_equal(rig->sp.phase, SLOWPATH_DRAINED);
 }
 
+// A question or a keepalive that starts after a drain began would be originated and never sent.
+static void test_nothing_begins_in_a_drain(void **state)
+{
+	struct slow_rig *rig = *state;
+	struct wg_timers *timers = add_session(rig);
+	struct mail mail;
+
+	put_unresolved(rig);
+	slow_rig_run(rig);
+	take_down(rig, 0, DROP_NONE); // the question
+	slowpath_drain(&rig->sp);
+	take_down(rig, OWNER, DROP_SHUTDOWN);
+	wg_timers_received(timers, true, rig->time.mono_ns);
+	slow_rig_advance(rig, 20 * NS_PER_SEC);
+	assert_null(slow_rig_take(rig, 0));
+	assert_false(slow_rig_take_mail(rig, OWNER, MAIL_KEEPALIVE, &mail));
+}
+
 static void test_stop_command(void **state)
 {
 	struct slow_rig *rig = *state;
@@ -221,6 +239,7 @@ int main(void)
 		ROW(test_full_ring_delays),
 		ROW(test_heartbeat),
 		ROW(test_drain),
+		ROW(test_nothing_begins_in_a_drain),
 		ROW(test_stop_command),
 	};
 
