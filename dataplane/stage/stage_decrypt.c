@@ -48,7 +48,6 @@ static void lookup_one(struct worker *worker, struct rte_mbuf *m, struct decrypt
 		pkt_drop(meta, DROP_WG_INDEX_UNKNOWN);
 		return;
 	}
-	meta->slot = ref.slot;
 	meta->keypair = ref.handle;
 	if (!wg_keypair_check_receive(meta->keypair, worker->now_ns)) {
 		pkt_drop(meta, DROP_WG_KEYPAIR_EXPIRED);
@@ -125,8 +124,9 @@ static void parse_inner(struct rte_mbuf *m)
 static void accept_one(struct worker *worker, struct rte_mbuf *m)
 {
 	struct pkt_meta *meta = pkt_meta(m);
-	struct dp_session *session = &worker->dp->sessions[meta->slot];
+	struct dp_session *session = &worker->dp->sessions[meta->keypair->slot];
 
+	meta->slot = meta->keypair->slot; // from here on a drop is the session's, too
 	if (!wg_replay_accept(&meta->keypair->replay, meta->counter)) {
 		pkt_drop(meta, DROP_WG_REPLAY);
 		return;

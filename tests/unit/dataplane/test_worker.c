@@ -215,10 +215,11 @@ static uint64_t session_digest(struct test *test, unsigned client)
 	} parts[] = {
 		{&session, sizeof(session)},
 		{&slot.live, sizeof(slot.live)},
+		{&slot.free, sizeof(slot.free)},
 		{&keypair, sizeof(keypair)}};
 	uint64_t digest = 14695981039346656037ull;
 
-	for (unsigned p = 0; p < 3; p++)
+	for (unsigned p = 0; p < sizeof(parts) / sizeof(parts[0]); p++)
 		for (size_t i = 0; i < parts[p].len; i++)
 			digest = (digest ^ ((const uint8_t *)parts[p].at)[i]) * 1099511628211ull;
 	return digest;
