@@ -139,12 +139,19 @@ static void check_bills(struct worker *worker, struct pkt_meta *meta)
 	}
 }
 
-// Packets that come down from the slow path: its own, and those that waited for a next hop.
+// Mail, then packets that come down from the slow path: its own, and those that waited for a next hop.
+// Only packets that were there before the mail was taken, and only once no mail is left: none overtakes
+// a message that was sent before it (mail.h).
 static unsigned receive_down(struct worker *worker)
 {
 	struct rte_mbuf *pkts[BURST_RX];
-	unsigned n = rte_ring_sc_dequeue_burst(
-		worker->mailbox->down_pkts, (void **)pkts, BURST_RX, NULL
+	unsigned n = rte_ring_count(worker->mailbox->down_pkts);
+	unsigned n_mail = worker_mail_take(worker);
+
+	if (n == 0 || !rte_ring_empty(worker->mailbox->down_mail))
+		return n_mail;
+	n = rte_ring_sc_dequeue_burst(
+		worker->mailbox->down_pkts, (void **)pkts, n < BURST_RX ? n : BURST_RX, NULL
 	);
 
 	for (unsigned i = 0; i < n; i++) {
@@ -152,7 +159,7 @@ static unsigned receive_down(struct worker *worker)
 		burst_push(&worker->to_send, pkts[i]);
 	}
 	sweep(worker, &worker->to_send);
-	return n;
+	return n_mail + n;
 }
 
 // Gives back what a packet had reserved.
@@ -245,8 +252,7 @@ unsigned worker_poll(struct worker *worker)
 	worker->now_unix_ns = worker->now_ns + counter_read(&worker->dp->wall_minus_mono_ns);
 	worker->originated_room = BURST_RX;
 
-	n = worker_mail_take(worker);
-	n += receive_down(worker);
+	n = receive_down(worker);
 	if (!worker->is_draining && worker_mail_has_room(worker))
 		receive(worker);
 	n += worker->received.n;

@@ -6,6 +6,8 @@
 #include "common/abi_names.h"
 #include "dataplane/stage/stage_originate.h"
 
+#include <rte_cycles.h>
+
 #include <assert.h>
 
 #define MAIL_PER_ROUND 32
@@ -135,9 +137,12 @@ static void take_remove(struct worker *worker, const struct mail *mail)
 static void take_gate(struct worker *worker, const struct mail *mail)
 {
 	struct dp_session *session = session_of(worker, mail);
+	// Read after the message: the scan that found a session expired did so before. This round's
+	// time may be older, and the scan does not say it twice.
+	uint64_t now_ns = dp_tsc_to_ns(worker->dp, rte_rdtsc());
 
 	if (session != NULL)
-		dp_session_set_gate(session, mail->gate, worker->now_ns);
+		dp_session_set_gate(session, mail->gate, now_ns);
 }
 
 static void take_limits(struct worker *worker, const struct mail *mail)

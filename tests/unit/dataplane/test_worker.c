@@ -5,6 +5,7 @@
 // each test every packet is accounted for.
 #include "common/abi_names.h"
 #include "dataplane/net/net_checksum.h"
+#include "dataplane/worker_mail.h"
 #include "tests/rig/worker_rig.h"
 #include "tests/unit/test.h"
 
@@ -530,6 +531,63 @@ static void test_keepalive_needs_a_confirmed_keypair(void **state)
 	assert_true(worker_rig_check_conservation(test->rig, 0));
 }
 
+// A packet from the slow path never leaves before a message that was sent ahead of it is taken: the
+// response of a handshake, for one, whose keypair must be installed.
+static void test_mail_before_packets(void **state)
+{
+	struct test *test = *state;
+	struct mailbox *box = test->rig->worker->mailbox;
+	struct worker_rig_packet packet = outbound(test, 0, 100);
+	const struct mail last = {.kind = MAIL_KEEPALIVE, .generation = WORKER_RIG_GENERATION};
+	const struct mail filler = {.kind = MAIL_LIMITS}; // no session's
+	const uint8_t mac[6] = {2, 2, 2, 2, 2, 2};
+	void *held = NULL;
+
+	packet.dst_be = ADDR(6, 0, 0, 78);
+	send_packet(test, 0, &packet);
+	assert_int_equal(rte_ring_dequeue(box->up_pkts, &held), 0);
+	net_neigh_confirm(
+		net_neigh_insert(&test->rig->neighs[1], packet.dst_be, test->rig->dp.base_ns),
+		mac,
+		test->rig->dp.base_ns
+	);
+	for (unsigned i = 0; i < 100; i++)
+		assert_true(mail_send_down(box, &filler));
+	assert_true(mail_send_down(box, &last));
+	assert_int_equal(rte_ring_enqueue(box->down_pkts, held), 0);
+	for (unsigned i = 0; i < 10 && rte_ring_count(box->down_mail) != 0; i++) {
+		assert_int_equal(worker_rig_take(test->rig, WORKER_RIG_INTERNET, test->out), 0);
+		worker_poll(test->rig->worker);
+	}
+	assert_int_equal(worker_rig_receive(test->rig, 0, test->out), 0);
+	assert_int_equal(take_internet(test).total_len, 100);
+	assert_true(worker_rig_check_conservation(test->rig, 0));
+}
+
+// The scan's clock is ahead of the one that this round began with.
+static void test_expiry_told_within_a_round(void **state)
+{
+	struct test *test = *state;
+	struct worker *worker = test->rig->worker;
+	struct mail mail = {
+		.kind = MAIL_LIMITS,
+		.generation = WORKER_RIG_GENERATION,
+		.limits = {.limit_bytes = QUOTA, .expires_ns = worker->now_ns + NS_PER_SEC},
+	};
+
+	assert_true(mail_send_down(worker->mailbox, &mail));
+	worker_mail_take(worker);
+	worker_rig_advance(test->rig, NS_PER_SEC);
+	mail = (struct mail){
+		.kind = MAIL_GATE,
+		.gate = ABI_GATE_EXPIRED,
+		.generation = WORKER_RIG_GENERATION,
+	};
+	assert_true(mail_send_down(worker->mailbox, &mail));
+	worker_mail_take(worker); // worker->now_ns is what it was
+	assert_int_equal(slot_of(test, 0)->live.gate, ABI_GATE_EXPIRED);
+}
+
 static void test_counter_limit(void **state)
 {
 	struct test *test = *state;
@@ -638,6 +696,8 @@ int main(void)
 		T(test_pings_to_the_node_are_free),
 		T(test_keypair_life),
 		T(test_keepalive_needs_a_confirmed_keypair),
+		T(test_mail_before_packets),
+		T(test_expiry_told_within_a_round),
 		T(test_counter_limit),
 		T(test_removed_session_hands_everything_back),
 		T(test_held_packet_of_a_removed_session),
