@@ -1,98 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The control plane against a double of the data plane: restarts of either, two dead boots, harvest,
-// quota over restarts, refusals, full rings, a store that is full, a clock that jumps.
+// quota over restarts, refusals, full rings.
 #include "controlplane/dp_link.h"
-#include "tests/unit/controlplane/control_fixture.h"
-#include "tests/unit/controlplane/fake_dataplane.h"
-#include "tests/unit/test.h"
+#include "tests/unit/controlplane/dp_link_setup.h"
 
 #include <errno.h>
-#include <sys/mount.h>
-
-struct setup {
-	struct control_fixture fix;
-	struct fake_dataplane dp;
-	struct session session;
-};
-
-static void round_trip(struct setup *set)
-{
-	for (int i = 0; i < 3; i++) {
-		dp_link_tick(set->fix.link);
-		if (set->dp.seg.header != NULL)
-			fake_dataplane_poll(&set->dp);
-	}
-	dp_link_tick(set->fix.link);
-}
-
-static void second(struct setup *set)
-{
-	clock_manual_advance(&set->fix.manual, NS_PER_SEC);
-	round_trip(set);
-}
-
-static void start_dp(struct setup *set)
-{
-	assert_int_equal(fake_dataplane_start(&set->dp, set->fix.config.node.runtime_dir), 0);
-}
-
-static int begin(void **state)
-{
-	struct setup *set = calloc(1, sizeof(*set));
-	const struct session_add add = control_fixture_add("alice", 1);
-
-	control_fixture_init(&set->fix);
-	control_fixture_open(&set->fix, true);
-	if (session_add(set->fix.sessions, &add, &set->session, &set->fix.err) != 0)
-		return -1;
-	*state = set;
-	return 0;
-}
-
-static int end(void **state)
-{
-	struct setup *set = *state;
-
-	if (set->fix.link != NULL)
-		control_fixture_close(&set->fix);
-	if (set->dp.seg.header != NULL)
-		abi_segment_close(&set->dp.seg);
-	control_fixture_fini(&set->fix);
-	free(set);
-	return 0;
-}
-
-static void restart_control(struct setup *set)
-{
-	control_fixture_close(&set->fix);
-	control_fixture_open(&set->fix, true);
-}
-
-static uint64_t total(struct setup *set)
-{
-	struct usage_view view;
-
-	assert_int_equal(usage_read(set->fix.usage, set->session.id, &view), 0);
-	return view.out_bytes + view.in_bytes;
-}
-
-static struct session reload(struct setup *set)
-{
-	struct session session;
-
-	assert_int_equal(
-		session_get(set->fix.sessions, set->session.id, &session, &set->fix.err), 0
-	);
-	return session;
-}
-
-static int n_segments(const struct setup *set)
-{
-	uint8_t ids[8][16];
-
-	return abi_attach_list_boots(set->fix.config.node.runtime_dir, ids, 8);
-}
 
 static void test_session_reaches_the_data_plane(void **state)
 {
@@ -393,115 +306,6 @@ static void test_strangers_are_removed(void **state)
 	assert_int_equal(set->dp.adds[set->session.slot].generation, set->session.generation);
 }
 
-static void test_counters_that_go_down_are_not_believed(void **state)
-{
-	struct setup *set = *state;
-
-	start_dp(set);
-	round_trip(set);
-	fake_dataplane_bill(&set->dp, set->session.slot, 900, 0);
-	second(set);
-	set->dp.seg.slots[set->session.slot].live.out_bytes = 100;
-	second(set);
-	assert_int_equal(total(set), 900);
-	assert_true((reload(set).reviews & 1u << SESSION_REVIEW_USAGE_REGRESSED) != 0);
-}
-
-// No room for a commit: degraded and named, served on, and after room everything is there.
-static void test_full_disk_loses_nothing(void **state)
-{
-	struct setup *set = *state;
-	char store[200];
-
-	control_fixture_close(&set->fix);
-	snprintf(store, sizeof(store), "%s/small", set->fix.tmp.path);
-	assert_int_equal(mkdir(store, 0700), 0);
-	if (mount("tmpfs", store, "tmpfs", 0, "size=256k") != 0) {
-		control_fixture_open(&set->fix, true);
-		skip(); // needs root
-	}
-	strcpy(set->fix.config.store.path, store);
-	control_fixture_open(&set->fix, true);
-	const struct session_add add = control_fixture_add("bob", 2);
-	assert_int_equal(session_add(set->fix.sessions, &add, &set->session, &set->fix.err), 0);
-	start_dp(set);
-	round_trip(set);
-	fake_dataplane_bill(&set->dp, set->session.slot, 777, 0);
-	char fill[300], command[400];
-	snprintf(fill, sizeof(fill), "%s/fill", store);
-	snprintf(command, sizeof(command), "cat /dev/zero > %s 2>/dev/null", fill);
-	assert_int_not_equal(system(command), 0);
-	for (int i = 0; i < 200 && !set->fix.health.conditions[HEALTH_STORE].is_set; i++) {
-		clock_manual_advance(&set->fix.manual, 61 * NS_PER_SEC);
-		fake_dataplane_bill(&set->dp, set->session.slot, 1, 0);
-		round_trip(set);
-	}
-	assert_true(set->fix.health.conditions[HEALTH_STORE].is_set);
-	assert_non_null(strstr(set->fix.health.conditions[HEALTH_STORE].reason, store));
-	uint64_t before = total(set);
-	fake_dataplane_bill(&set->dp, set->session.slot, 100, 0);
-	fake_dataplane_kill(&set->dp);
-	second(set);
-	assert_true(set->fix.health.conditions[HEALTH_HARVEST].is_set);
-	assert_int_equal(n_segments(set), 1); // not removed before it is committed
-	assert_true(total(set) >= before);
-	unlink(fill);
-	second(set);
-	second(set);
-	assert_false(set->fix.health.conditions[HEALTH_STORE].is_set);
-	assert_false(set->fix.health.conditions[HEALTH_HARVEST].is_set);
-	assert_int_equal(total(set), before + 100);
-	assert_int_equal(n_segments(set), 0);
-	control_fixture_close(&set->fix);
-	assert_int_equal(umount(store), 0);
-}
-
-static void test_clock_jump_is_told_and_limits_sent_again(void **state)
-{
-	struct setup *set = *state;
-
-	start_dp(set);
-	second(set);
-	unsigned before = set->dp.n_taken[ABI_COMMAND_SET_LIMITS];
-	set->fix.manual.unix_ns -= 3600 * NS_PER_SEC;
-	second(set);
-	assert_true(set->fix.health.conditions[HEALTH_CLOCK].is_set);
-	assert_int_equal(set->dp.n_taken[ABI_COMMAND_SET_LIMITS], before + 1);
-	clock_manual_advance(&set->fix.manual, 61 * NS_PER_SEC);
-	round_trip(set);
-	assert_false(set->fix.health.conditions[HEALTH_CLOCK].is_set);
-}
-
-static void test_silent_slow_path_is_noticed(void **state)
-{
-	struct setup *set = *state;
-
-	start_dp(set);
-	round_trip(set);
-	dp_link_tick(set->fix.link);
-	clock_manual_advance(&set->fix.manual, 6 * NS_PER_SEC);
-	dp_link_tick(set->fix.link);
-	assert_true(set->fix.health.conditions[HEALTH_HEARTBEAT].is_set);
-	second(set);
-	assert_false(set->fix.health.conditions[HEALTH_HEARTBEAT].is_set);
-}
-
-static void test_other_release_is_named_and_kept(void **state)
-{
-	struct setup *set = *state;
-
-	start_dp(set);
-	set->dp.seg.header->abi_version = ABI_VERSION + 1;
-	round_trip(set);
-	assert_true(set->fix.health.conditions[HEALTH_ABI].is_set);
-	assert_non_null(
-		strstr(set->fix.health.conditions[HEALTH_ABI].reason, "data plane has ABI version")
-	);
-	fake_dataplane_kill(&set->dp);
-	dp_link_tick(set->fix.link);
-	assert_int_equal(n_segments(set), 1); // not ours to throw away
-}
-
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -521,11 +325,6 @@ int main(void)
 		T(test_add_from_before_a_restart),
 		T(test_add_then_remove_in_one_round),
 		T(test_strangers_are_removed),
-		T(test_counters_that_go_down_are_not_believed),
-		T(test_full_disk_loses_nothing),
-		T(test_clock_jump_is_told_and_limits_sent_again),
-		T(test_silent_slow_path_is_noticed),
-		T(test_other_release_is_named_and_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

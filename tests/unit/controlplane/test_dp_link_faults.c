@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What dp_link does when something is wrong around it: counters that go down, a full disk, a clock that
+// jumps, a slow path that stands still, a data plane of another release.
+#include "controlplane/dp_link.h"
+#include "tests/unit/controlplane/dp_link_setup.h"
+
+#include <errno.h>
+#include <sys/mount.h>
+
+static void test_counters_that_go_down_are_not_believed(void **state)
+{
+	struct setup *set = *state;
+
+	start_dp(set);
+	round_trip(set);
+	fake_dataplane_bill(&set->dp, set->session.slot, 900, 0);
+	second(set);
+	set->dp.seg.slots[set->session.slot].live.out_bytes = 100;
+	second(set);
+	assert_int_equal(total(set), 900);
+	assert_true((reload(set).reviews & 1u << SESSION_REVIEW_USAGE_REGRESSED) != 0);
+}
+
+// No room for a commit: degraded and named, served on, and after room everything is there.
+static void test_full_disk_loses_nothing(void **state)
+{
+	struct setup *set = *state;
+	char store[200];
+
+	control_fixture_close(&set->fix);
+	snprintf(store, sizeof(store), "%s/small", set->fix.tmp.path);
+	assert_int_equal(mkdir(store, 0700), 0);
+	if (mount("tmpfs", store, "tmpfs", 0, "size=256k") != 0) {
+		control_fixture_open(&set->fix, true);
+		skip(); // needs root
+	}
+	strcpy(set->fix.config.store.path, store);
+	control_fixture_open(&set->fix, true);
+	const struct session_add add = control_fixture_add("bob", 2);
+	assert_int_equal(session_add(set->fix.sessions, &add, &set->session, &set->fix.err), 0);
+	start_dp(set);
+	round_trip(set);
+	fake_dataplane_bill(&set->dp, set->session.slot, 777, 0);
+	char fill[300], command[400];
+	snprintf(fill, sizeof(fill), "%s/fill", store);
+	snprintf(command, sizeof(command), "cat /dev/zero > %s 2>/dev/null", fill);
+	assert_int_not_equal(system(command), 0);
+	for (int i = 0; i < 200 && !set->fix.health.conditions[HEALTH_STORE].is_set; i++) {
+		clock_manual_advance(&set->fix.manual, 61 * NS_PER_SEC);
+		fake_dataplane_bill(&set->dp, set->session.slot, 1, 0);
+		round_trip(set);
+	}
+	assert_true(set->fix.health.conditions[HEALTH_STORE].is_set);
+	assert_non_null(strstr(set->fix.health.conditions[HEALTH_STORE].reason, store));
+	uint64_t before = total(set);
+	fake_dataplane_bill(&set->dp, set->session.slot, 100, 0);
+	fake_dataplane_kill(&set->dp);
+	second(set);
+	assert_true(set->fix.health.conditions[HEALTH_HARVEST].is_set);
+	assert_int_equal(n_segments(set), 1); // not removed before it is committed
+	assert_true(total(set) >= before);
+	unlink(fill);
+	second(set);
+	second(set);
+	assert_false(set->fix.health.conditions[HEALTH_STORE].is_set);
+	assert_false(set->fix.health.conditions[HEALTH_HARVEST].is_set);
+	assert_int_equal(total(set), before + 100);
+	assert_int_equal(n_segments(set), 0);
+	control_fixture_close(&set->fix);
+	assert_int_equal(umount(store), 0);
+}
+
+static void test_clock_jump_is_told_and_limits_sent_again(void **state)
+{
+	struct setup *set = *state;
+
+	start_dp(set);
+	second(set);
+	unsigned before = set->dp.n_taken[ABI_COMMAND_SET_LIMITS];
+	set->fix.manual.unix_ns -= 3600 * NS_PER_SEC;
+	second(set);
+	assert_true(set->fix.health.conditions[HEALTH_CLOCK].is_set);
+	assert_int_equal(set->dp.n_taken[ABI_COMMAND_SET_LIMITS], before + 1);
+	clock_manual_advance(&set->fix.manual, 61 * NS_PER_SEC);
+	round_trip(set);
+	assert_false(set->fix.health.conditions[HEALTH_CLOCK].is_set);
+}
+
+static void test_silent_slow_path_is_noticed(void **state)
+{
+	struct setup *set = *state;
+
+	start_dp(set);
+	round_trip(set);
+	dp_link_tick(set->fix.link);
+	clock_manual_advance(&set->fix.manual, 6 * NS_PER_SEC);
+	dp_link_tick(set->fix.link);
+	assert_true(set->fix.health.conditions[HEALTH_HEARTBEAT].is_set);
+	second(set);
+	assert_false(set->fix.health.conditions[HEALTH_HEARTBEAT].is_set);
+}
+
+static void test_other_release_is_named_and_kept(void **state)
+{
+	struct setup *set = *state;
+
+	start_dp(set);
+	set->dp.seg.header->abi_version = ABI_VERSION + 1;
+	round_trip(set);
+	assert_true(set->fix.health.conditions[HEALTH_ABI].is_set);
+	assert_non_null(
+		strstr(set->fix.health.conditions[HEALTH_ABI].reason, "data plane has ABI version")
+	);
+	fake_dataplane_kill(&set->dp);
+	dp_link_tick(set->fix.link);
+	assert_int_equal(n_segments(set), 1); // not ours to throw away
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_counters_that_go_down_are_not_believed),
+		T(test_full_disk_loses_nothing),
+		T(test_clock_jump_is_told_and_limits_sent_again),
+		T(test_silent_slow_path_is_noticed),
+		T(test_other_release_is_named_and_kept),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
