@@ -137,6 +137,26 @@ static int take_lock(const char *runtime_dir, const struct err_text *err)
 	return fd;
 }
 
+int abi_segment_probe(const char *runtime_dir, char *err_buf, size_t err_len)
+{
+	const struct err_text err = {err_buf, err_len};
+	int fd;
+
+	if (strlen(runtime_dir) > RUNTIME_DIR_MAX)
+		return fail(
+			&err,
+			-ENAMETOOLONG,
+			"runtime directory %s: longer than %d bytes",
+			runtime_dir,
+			RUNTIME_DIR_MAX
+		);
+	fd = take_lock(runtime_dir, &err);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
 // Exactly ours: other things in the directory may begin alike (the API's control.sock does).
 static bool is_boot_file(const char *name, const char *prefix)
 {

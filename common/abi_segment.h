@@ -100,6 +100,12 @@ struct abi_segment {
 	char control_path[256];
 };
 
+// Looks whether a data plane could be created in runtime_dir, before anything is started that a second
+// one would take from the first. abi_segment_create() decides in the end.
+//
+// Returns: 0, or -EBUSY, -EACCES, … with a sentence in err.
+int abi_segment_probe(const char *runtime_dir, char *err_buf, size_t err_len);
+
 // Creates both mappings with a fresh boot id under hidden names, takes the lock, publishes the magics
 // and only then renames them into place: a file that a reader can find is complete and locked. All
 // memory is reserved here, so a full tmpfs is an error now and not a SIGBUS later. The control mapping

@@ -39,6 +39,11 @@ static uint64_t system_unix_ns(void *ctx)
 	return clock_unix_ns(&clock_system);
 }
 
+int bringup_instance_start(struct bringup *bringup, char *err, size_t err_len)
+{
+	return abi_segment_probe(bringup->config.node.runtime_dir, err, err_len);
+}
+
 int bringup_secrets_start(struct bringup *bringup, char *err, size_t err_len)
 {
 	size_t bytes = slowpath_secret_bytes(bringup->config.sessions.max) +

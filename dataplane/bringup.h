@@ -27,6 +27,9 @@ struct bringup {
 	bool is_drained; // main() sets it: the counters are final
 };
 
+// Refuses a second instance before it takes memory or ports from the first; nothing to stop.
+int bringup_instance_start(struct bringup *bringup, char *err, size_t err_len);
+
 // Locked memory, and the node's private key in it.
 int bringup_secrets_start(struct bringup *bringup, char *err, size_t err_len);
 void bringup_secrets_stop(struct bringup *bringup);
@@ -35,7 +38,7 @@ void bringup_secrets_stop(struct bringup *bringup);
 int bringup_eal_start(struct bringup *bringup, char *err, size_t err_len);
 void bringup_eal_stop(struct bringup *bringup);
 
-// The segment in shared memory; refuses a second instance.
+// The segment in shared memory, and the lock that makes this the only instance.
 int bringup_segment_start(struct bringup *bringup, char *err, size_t err_len);
 void bringup_segment_stop(struct bringup *bringup);
 

@@ -25,6 +25,7 @@ struct step {
 
 // In the order of start.
 static const struct step steps[] = {
+	{"beside another", bringup_instance_start, NULL},
 	{"secrets", bringup_secrets_start, bringup_secrets_stop},
 	{"dpdk", bringup_eal_start, bringup_eal_stop},
 	{"segment", bringup_segment_start, bringup_segment_stop},

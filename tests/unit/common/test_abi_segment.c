@@ -80,6 +80,9 @@ static void test_second_instance_names_the_pid(void **state)
 	temp_dir_create(&tmp);
 	struct abi_segment_conf conf = conf_for(tmp.path);
 	assert_int_equal(abi_segment_create(&seg, &conf, err, sizeof(err)), 0);
+	assert_int_equal(abi_segment_probe(tmp.path, err, sizeof(err)), -EBUSY);
+	snprintf(pid, sizeof(pid), "pid %d", (int)getpid());
+	assert_non_null(strstr(err, pid));
 	memset(&second, 0x5a, sizeof(second));
 	assert_int_equal(abi_segment_create(&second, &conf, err, sizeof(err)), -EBUSY);
 	assert_int_equal(((uint8_t *)&second)[0], 0x5a); // untouched on failure
@@ -88,6 +91,8 @@ static void test_second_instance_names_the_pid(void **state)
 	assert_non_null(strstr(err, tmp.path));
 	assert_int_equal(temp_dir_count(&tmp), 3); // lock, counters, control: nothing of the second
 	abi_segment_close(&seg);
+	assert_int_equal(abi_segment_probe(tmp.path, err, sizeof(err)), 0);
+	assert_int_equal(abi_segment_probe(tmp.path, err, sizeof(err)), 0); // it keeps no lock
 	temp_dir_remove(&tmp);
 }
 
