@@ -28,6 +28,7 @@ struct dp_session {
 	bool is_throttled_on_quota;
 	bool is_quota_90_told;
 	bool is_ports_exhausted_told;
+	uint8_t hints_pending; // bit i: the slow path is owed a hint of kind MAIL_CONFIRMED + i
 	uint64_t limit_bytes; // cumulative, base included
 	uint64_t base_bytes; // billed in earlier boots
 	uint64_t billed_bytes; // out + in of this boot, equals the slot's counters

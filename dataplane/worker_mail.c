@@ -51,19 +51,33 @@ static struct dp_session *session_of(struct worker *worker, const struct mail *m
 	return session->generation == mail->generation ? session : NULL;
 }
 
+void worker_mail_hints_flush(struct worker *worker, uint32_t slot)
+{
+	struct dp_session *session = &worker->dp->sessions[slot];
+
+	for (unsigned kind = MAIL_CONFIRMED; kind <= MAIL_PORTS_EXHAUSTED; kind++) {
+		uint8_t bit = (uint8_t)(1u << (kind - MAIL_CONFIRMED));
+		struct mail mail = {
+			.kind = (uint8_t)kind,
+			.gate = session->gate,
+			.slot = slot,
+			.generation = session->generation,
+		};
+
+		if ((session->hints_pending & bit) == 0)
+			continue;
+		if (kind == MAIL_ENDPOINT)
+			mail.endpoint = session->endpoint;
+		if (worker->n_stash != 0 || !mail_send_up(worker->mailbox, &mail))
+			return;
+		session->hints_pending &= (uint8_t)~bit;
+	}
+}
+
 void worker_mail_hint(struct worker *worker, enum mail_kind kind, uint32_t slot)
 {
-	const struct dp_session *session = &worker->dp->sessions[slot];
-	struct mail mail = {
-		.kind = kind,
-		.gate = session->gate,
-		.slot = slot,
-		.generation = session->generation,
-	};
-
-	if (kind == MAIL_ENDPOINT)
-		mail.endpoint = session->endpoint;
-	mail_send_up(worker->mailbox, &mail);
+	worker->dp->sessions[slot].hints_pending |= (uint8_t)(1u << (kind - MAIL_CONFIRMED));
+	worker_mail_hints_flush(worker, slot);
 }
 
 void worker_mail_retire(

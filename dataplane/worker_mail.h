@@ -22,6 +22,9 @@ bool worker_mail_has_room(const struct worker *worker);
 // Tells the slow path something about a session that it may miss (a hint: the slot says it too).
 void worker_mail_hint(struct worker *worker, enum mail_kind kind, uint32_t slot);
 
+// Sends what a full ring kept back, if it can; with the session's next authentic packet.
+void worker_mail_hints_flush(struct worker *worker, uint32_t slot);
+
 // Hands keypairs back to the slow path, which frees their indices and wipes them. Never lost.
 void worker_mail_retire(
 	struct worker *worker, uint32_t slot, const struct wg_keypair_retired *retired

@@ -136,6 +136,8 @@ static void accept_one(struct worker *worker, struct rte_mbuf *m)
 	keypair_confirm(worker, session, meta);
 	wg_timers_received(&session->timers, is_data, worker->now_ns);
 	counter_set(&session->slot->live.last_authentic_unix_ns, worker->now_unix_ns);
+	if (session->hints_pending != 0)
+		worker_mail_hints_flush(worker, meta->slot);
 	if (!is_data) {
 		counter_add(&session->slot->free.keepalive_pkts, 1);
 		pkt_consume(meta, CONSUMED_KEEPALIVE);

@@ -588,6 +588,27 @@ static void test_expiry_told_within_a_round(void **state)
 	assert_int_equal(slot_of(test, 0)->live.gate, ABI_GATE_EXPIRED);
 }
 
+static void test_hint_outlives_a_full_ring(void **state)
+{
+	struct test *test = *state;
+	struct mailbox *box = test->rig->worker->mailbox;
+	struct mail mail = {.kind = MAIL_DRAINED};
+
+	while (mail_send_up(box, &mail))
+		;
+	test->rig->clients[0].port_be = htons(1234);
+	worker_rig_send(test->rig, 0, NULL, 0);
+	worker_poll(test->rig->worker);
+	while (mail_recv_up(box, &mail))
+		assert_int_equal(mail.kind, MAIL_DRAINED);
+	worker_rig_send(test->rig, 0, NULL, 0);
+	worker_poll(test->rig->worker);
+	assert_true(mail_recv_up(box, &mail));
+	assert_int_equal(mail.kind, MAIL_ENDPOINT);
+	assert_int_equal(mail.endpoint.port_be, htons(1234));
+	assert_false(mail_recv_up(box, &mail));
+}
+
 static void test_counter_limit(void **state)
 {
 	struct test *test = *state;
@@ -698,6 +719,7 @@ int main(void)
 		T(test_keepalive_needs_a_confirmed_keypair),
 		T(test_mail_before_packets),
 		T(test_expiry_told_within_a_round),
+		T(test_hint_outlives_a_full_ring),
 		T(test_counter_limit),
 		T(test_removed_session_hands_everything_back),
 		T(test_held_packet_of_a_removed_session),
