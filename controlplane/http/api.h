@@ -33,3 +33,5 @@ extern const struct http_route api_session_routes[];
 extern const size_t api_session_n_routes;
 extern const struct http_route api_checkpoints_routes[];
 extern const size_t api_checkpoints_n_routes;
+extern const struct http_route api_settlements_routes[];
+extern const size_t api_settlements_n_routes;

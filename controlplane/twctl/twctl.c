@@ -26,6 +26,7 @@ static const struct twctl_command *const groups[] = {
 	twctl_drops_commands,
 	twctl_nat_commands,
 	twctl_port_commands,
+	twctl_settle_commands,
 	twctl_check_commands,
 	NULL,
 };
