@@ -26,7 +26,7 @@ import {
 } from "./fixture.mjs";
 
 const SEED = Number(process.env.TOLLWIRE_FUZZ_SEED ?? 20260101);
-const STEPS = Number(process.env.TOLLWIRE_FUZZ_STEPS ?? 700);
+const STEPS = Number(process.env.TOLLWIRE_FUZZ_STEPS ?? 500);
 const PRICES = [1n, 7n, 999999999n, 500000n, PRICE, 10n ** 18n + 1n, (1n << 96n) - 1n];
 
 async function run(c, seed, steps) {
