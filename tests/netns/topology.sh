@@ -294,8 +294,9 @@ session_add() {
 	local name=$1 quota=$2 key
 	shift 2
 	key=$(wg genkey)
-	tw session add "$name" --quota "$quota" --duration 1h --public-key "$(wg pubkey <<<"$key")" "$@" \
-		--json >"$tmp/$name.json" || fail "session add: $(cat "$tmp/$name.json")"
+	[[ " $* " == *" --duration "* ]] || set -- "$@" --duration 1h
+	tw session add "$name" --quota "$quota" --public-key "$(wg pubkey <<<"$key")" "$@" --json \
+		>"$tmp/$name.json" || fail "session add: $(cat "$tmp/$name.json")"
 	wait_or_fail 5 "session $name in the data plane" session_is_ready "$name"
 	tw session config "$name" >"$tmp/$name.conf"
 	sed -i "s|^PrivateKey = .*|PrivateKey = $key|" "$tmp/$name.conf"
@@ -553,4 +554,65 @@ losses_end() {
 
 expect_no_losses() {
 	[ "$(losses_end)" = 0 ] || fail "lost on the way: $(tr '\n' ' ' <"$tmp/losses")"
+}
+
+# ---- what most tests do ----------------------------------------------------------------------
+
+dropped() { # REASON: how many packets the node dropped for it
+	dp_total "drop_$1"
+}
+
+expect_dropped() { # REASON MIN [MAX]
+	expect_between "packets dropped for $1" "$(dropped "$1")" "$2" "${3:-$2}"
+}
+
+# expect_accounted: every packet that came in or was made is sent, dropped by name or consumed.
+expect_accounted() {
+	wait_or_fail 5 "every packet accounted for" is_accounted
+}
+
+is_accounted() {
+	[ "$(dp_total unaccounted)" = 0 ]
+}
+
+# buyer_connects NAME [QUOTA]: node, servers, session and client, connected, witnessed and lossless
+# from here on.
+buyer_connects() {
+	topo_up
+	http_up
+	echo_up
+	session_add "$1" "${2:-100MB}"
+	buyer_up "$1"
+	wait_or_fail 10 "the handshake" wg_is_connected
+	losses_start
+	captures_start
+}
+
+# echo_flow PACKETS RATE [OPTION...]: there and back; the result is in $tmp/flow.json.
+echo_flow() {
+	from_buyer python3 "$netns_dir/udp_flow.py" send $server 7 --packets "$1" --rate "$2" "${@:3}" \
+		>"$tmp/flow.json"
+}
+
+flow_get() { # lost, doubled, ...
+	jq ".$1" "$tmp/flow.json"
+}
+
+# tour: ICMP, TCP and UDP both ways, each checked at its end.
+tour() {
+	http_file file 1000000
+	from_buyer ping -q -c 3 -i 0.2 -W 5 $server >"$tmp/ping" || fail "ping: $(cat "$tmp/ping")"
+	fetch file
+	is_fetched file || fail "the file arrived altered"
+	echo_flow 200 400
+	expect_eq "datagrams lost" "$(flow_get lost)" 0
+	expect_eq "datagrams altered" "$(flow_get altered)" 0
+}
+
+# expect_all_agree NAME: no hop lost a packet, the node accounts for each, the bill is what both
+# captures saw.
+expect_all_agree() {
+	expect_bill "$1"
+	expect_no_losses
+	expect_accounted
 }

@@ -1,0 +1,13 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# One-armed: tunnel and internet on the same port, over AF_PACKET. Traffic passes, no
+# hop loses a packet, the bill is what the captures saw.
+set -euo pipefail
+# shellcheck source=tests/netns/topology.sh
+. "$(dirname "$0")/topology.sh"
+
+topo_arms=one
+buyer_connects alice
+tour
+expect_all_agree alice
