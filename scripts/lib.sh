@@ -31,6 +31,16 @@ need_root() {
 	[ "$(id -u)" = 0 ] || die "must run as root (namespaces, packages); try: sudo $0"
 }
 
+# list_files: every file of the tree that is not built, one a line, from its root. Works in a checkout,
+# also in one that belongs to another user, and in an exported tree.
+list_files() {
+	if [ -e "$root/.git" ]; then
+		git -c safe.directory='*' -C "$root" ls-files -co --exclude-standard
+	else
+		(cd "$root" && find . -type f -not -path './build/*' -not -path '*/node_modules/*' | sed 's|^\./||')
+	fi | sort
+}
+
 # ---- cleanup ---------------------------------------------------------------------------------
 
 cleanup_stack=()
