@@ -264,9 +264,15 @@ control_is_up() {
 }
 
 control_start() {
+	control_start_alone
+	wait_or_fail 10 "the control plane's data plane" control_is_up
+}
+
+# control_start_alone: whether or not there is a data plane.
+control_start_alone() {
 	start "$tmp/control.log" taskset -c "$other_cpus" "$control" --config "$tmp/tollwire.yaml"
 	control_pid=$started
-	wait_or_fail 10 "the control plane" control_is_up
+	wait_or_fail 10 "the control plane" tw status
 }
 
 # kill9 PID: and it is gone when this returns.
@@ -615,4 +621,44 @@ expect_all_agree() {
 	expect_bill "$1"
 	expect_no_losses
 	expect_accounted
+}
+
+# ---- killing ---------------------------------------------------------------------------------
+
+# fetch_in_background NAME SPEED: a download that is still there after a second.
+fetch_in_background() {
+	fetch "$1" --limit-rate "$2" 2>/dev/null &
+	download=$!
+	on_exit stop "$download"
+}
+
+has_fetched() { # NAME BYTES
+	[ "$(stat -c %s "$tmp/$1" 2>/dev/null || echo 0)" -ge "$2" ]
+}
+
+# one_burst: what a kill of the data plane between the transmit call and the count may leave unbilled.
+one_burst=$((32 * 1420))
+
+# expect_bill_within NAME KILLS: each direction's bill is not above what the captures saw, and at most a
+# burst for each kill is missing. $unbilled is the difference of both directions together.
+expect_bill_within() {
+	local bill out in
+	bill=$(session_bill "$1")
+	for name in out in; do
+		wait_or_fail 10 "the end of capture $name" capture_is_quiet "$tmp/$name.pcap"
+	done
+	out=$(($(count_out) - ${bill% *}))
+	in=$(($(count_in) - ${bill#* }))
+	[ "$out" -ge 0 ] || fail "$((-out)) bytes outbound are billed that no capture saw"
+	[ "$in" -ge 0 ] || fail "$((-in)) bytes inbound are billed that no capture saw"
+	unbilled=$((out + in))
+	say "unbilled after $2 kill(s) of the data plane: $unbilled bytes"
+	expect_between "bytes that the kill left unbilled" "$unbilled" 0 $(($2 * one_burst))
+}
+
+# client_restarts NAME: as the app does when its user turns it off and on: a new handshake at once.
+client_restarts() {
+	in_ns "$buyer" wg set "$tun" peer "$(in_ns "$buyer" wg show "$tun" peers)" remove
+	wg_configure "$tun" "$buyer" "$tmp/$1.conf"
+	wait_or_fail 20 "a ping after the client's restart" from_buyer ping -q -c 1 -W 1 $server
 }

@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# sanitizers: yes
+#
+# kill -9 of the control plane in the middle of traffic: no packet is lost, the bill goes on, and the quota
+# is enforced to the byte while nobody is there to look. The next control plane finds the true totals.
+set -euo pipefail
+# shellcheck source=tests/netns/topology.sh
+. "$(dirname "$0")/topology.sh"
+
+buyer_connects alice 2000000B
+http_file file 4000000
+echo_flow 900 300 &
+flow=$!
+on_exit stop "$flow"
+wait_or_fail 10 "traffic" eval '[ "$(session_get alice .usage.in_pkts)" -gt 100 ]'
+kill9 "$control_pid"
+wait "$flow"
+expect_eq "datagrams lost" "$(flow_get lost)" 0
+expect_eq "datagrams sent" "$(flow_get sent)" 900
+
+fetch_in_background file 5M
+wait_or_fail 20 "the end of the quota" eval '[ "$(dropped gate_closed)" -gt 2 ]'
+for name in out in; do
+	wait_or_fail 10 "the end of capture $name" capture_is_quiet "$tmp/$name.pcap"
+done
+expect_between "bytes delivered at the quota" $(($(count_out) + $(count_in))) $((2000000 - 1419)) 2000000
+
+control_start
+wait_or_fail 5 "the gate" session_is_cut alice
+expect_eq "bill after the restart" "$(session_bill alice)" "$(count_out) $(count_in)"
+tw session top-up alice --by 10MB >/dev/null
+wait "$download"
+is_fetched file || fail "the file arrived altered"
+expect_eq "handshakes" "$(dp_total handshakes_completed)" 1
+expect_all_agree alice
