@@ -26,6 +26,8 @@ static const struct twctl_command *const groups[] = {
 	twctl_drops_commands,
 	twctl_nat_commands,
 	twctl_port_commands,
+	twctl_chain_commands,
+	twctl_chain_deploy_commands,
 	twctl_settle_commands,
 	twctl_check_commands,
 	NULL,

@@ -68,5 +68,7 @@ extern const struct twctl_command twctl_stages_commands[];
 extern const struct twctl_command twctl_drops_commands[];
 extern const struct twctl_command twctl_nat_commands[];
 extern const struct twctl_command twctl_port_commands[];
+extern const struct twctl_command twctl_chain_commands[];
+extern const struct twctl_command twctl_chain_deploy_commands[];
 extern const struct twctl_command twctl_settle_commands[];
 extern const struct twctl_command twctl_check_commands[];

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the files of `twctl chain` share: a chain, an account and one-off transactions, by options.
+#pragma once
+
+#include "twctl.h"
+
+#include "controlplane/chain/evm/evm_admin.h"
+
+// The options of every `twctl chain` command.
+#define TWCTL_CHAIN_OPTIONS \
+	{"--rpc", \
+	 "URL[,URL...]", \
+	 "JSON-RPC endpoints, http or https; the first that works is used"}, \
+		{"--chain-id", "N", "id of the chain; an endpoint of another chain is refused"}, \
+		{"--key-file", \
+		 "FILE", \
+		 "the operator's key: a geth keystore or 64 hex digits, mode 0600"}, \
+	{ \
+		"--password-file", "FILE", "password of the keystore, mode 0600" \
+	}
+
+struct twctl_chain {
+	struct evm_signer *signer;
+	struct evm_driver *driver;
+	struct evm_admin admin;
+	uint8_t account[EVM_ADDRESS_SIZE];
+};
+
+// Returns: 0, to be closed; else an exit code, and the message is out.
+int twctl_chain_open(struct twctl *twctl, struct twctl_chain *ret);
+void twctl_chain_close(struct twctl_chain *chain);
+
+// Address options. An optional one that was not given leaves ret as it is.
+//
+// Returns: 0, or TWCTL_EXIT_USAGE with the message out.
+int twctl_chain_address(
+	const struct twctl *twctl,
+	const char *option,
+	bool is_required,
+	uint8_t ret[EVM_ADDRESS_SIZE]
+);
+
+// An amount in the native coin, such as 0.001: to 10^-18 of it. Required.
+int twctl_chain_coins(const struct twctl *twctl, const char *option, struct u256 *ret);
+
+void twctl_chain_put_address(
+	struct json_writer *writer, const char *name, const uint8_t address[EVM_ADDRESS_SIZE]
+);
+void twctl_chain_put_hash(struct json_writer *writer, const char *name, const uint8_t hash[32]);
+
+// The amount in smallest units, and in coins under name_coins.
+void twctl_chain_put_coins(
+	struct json_writer *writer, const char *name, const char *name_coins, struct u256 wei
+);
