@@ -52,7 +52,7 @@ int neigh_init(struct slowpath *sp, unsigned port_idx)
 	return 0;
 }
 
-static struct rte_mbuf *hold_pop(struct neigh_hold *hold)
+static struct rte_mbuf *hold_pop(struct neigh *neigh, struct neigh_hold *hold)
 {
 	struct rte_mbuf *m = hold->head;
 
@@ -60,11 +60,12 @@ static struct rte_mbuf *hold_pop(struct neigh_hold *hold)
 		return NULL;
 	hold->head = m->next;
 	hold->n--;
+	neigh->n_held--;
 	m->next = NULL;
 	return m;
 }
 
-static void hold_push(struct neigh_hold *hold, struct rte_mbuf *m)
+static void hold_push(struct neigh *neigh, struct neigh_hold *hold, struct rte_mbuf *m)
 {
 	m->next = NULL;
 	if (hold->head == NULL)
@@ -73,6 +74,7 @@ static void hold_push(struct neigh_hold *hold, struct rte_mbuf *m)
 		hold->tail->next = m;
 	hold->tail = m;
 	hold->n++;
+	neigh->n_held++;
 }
 
 void neigh_fini(struct neigh *neigh)
@@ -80,7 +82,7 @@ void neigh_fini(struct neigh *neigh)
 	struct rte_mbuf *m;
 
 	for (unsigned i = 0; neigh->holds != NULL && i < NET_NEIGH_CAP; i++)
-		while ((m = hold_pop(&neigh->holds[i])) != NULL)
+		while ((m = hold_pop(neigh, &neigh->holds[i])) != NULL)
 			rte_pktmbuf_free(m);
 	free(neigh->holds);
 	free(neigh->own_be);
@@ -92,11 +94,13 @@ static struct neigh_hold *hold_of(struct neigh *neigh, const struct net_neigh_en
 	return &neigh->holds[entry - neigh->port->neigh->entries];
 }
 
-static void release_hold(struct slowpath *sp, struct neigh_hold *hold, enum drop_reason reason)
+static void release_hold(
+	struct slowpath *sp, struct neigh *neigh, struct neigh_hold *hold, enum drop_reason reason
+)
 {
 	struct rte_mbuf *m;
 
-	while ((m = hold_pop(hold)) != NULL)
+	while ((m = hold_pop(neigh, hold)) != NULL)
 		slow_pkt_return(sp, m, reason);
 }
 
@@ -140,7 +144,7 @@ static void confirm(
 )
 {
 	net_neigh_confirm(entry, mac, sp->now_ns);
-	release_hold(sp, hold_of(neigh, entry), DROP_NONE);
+	release_hold(sp, neigh, hold_of(neigh, entry), DROP_NONE);
 	if (entry == neigh->gateway)
 		tell_gateway(sp, neigh, false);
 }
@@ -218,7 +222,7 @@ static void age_entry(struct slowpath *sp, struct neigh *neigh, struct net_neigh
 		ask(sp, neigh, entry, true);
 		break;
 	case NET_NEIGH_GIVE_UP:
-		release_hold(sp, hold_of(neigh, entry), DROP_NEIGH_UNRESOLVED);
+		release_hold(sp, neigh, hold_of(neigh, entry), DROP_NEIGH_UNRESOLVED);
 		if (entry == neigh->gateway)
 			tell_gateway(sp, neigh, true);
 		break;
@@ -237,7 +241,10 @@ void neigh_hold_packet(struct slowpath *sp, struct rte_mbuf *m)
 		slow_pkt_return(sp, m, DROP_SHUTDOWN);
 		return;
 	}
-	entry = net_neigh_insert(neigh->port->neigh, meta->next_hop_be, sp->now_ns);
+	// However many next hops a client invents, most buffers stay with the traffic that flows.
+	entry = neigh->n_held < sp->dp->config->memory.mbufs / NEIGH_HELD_PART
+		? net_neigh_insert(neigh->port->neigh, meta->next_hop_be, sp->now_ns)
+		: NULL;
 	if (entry == NULL) {
 		slow_pkt_return(sp, m, DROP_NEIGH_QUEUE_FULL);
 		return;
@@ -251,8 +258,8 @@ void neigh_hold_packet(struct slowpath *sp, struct rte_mbuf *m)
 	//# set of packets destined to the same unresolved IP address
 	hold = hold_of(neigh, entry);
 	if (hold->n >= sp->dp->config->arp.hold_packets)
-		slow_pkt_return(sp, hold_pop(hold), DROP_NEIGH_QUEUE_FULL);
-	hold_push(hold, m);
+		slow_pkt_return(sp, hold_pop(neigh, hold), DROP_NEIGH_QUEUE_FULL);
+	hold_push(neigh, hold, m);
 	if (entry->n_asked == 0)
 		age_entry(sp, neigh, entry); // asks at once
 }
@@ -269,5 +276,5 @@ void neigh_age(struct slowpath *sp, struct neigh *neigh)
 void neigh_drain(struct slowpath *sp, struct neigh *neigh)
 {
 	for (unsigned i = 0; i < NET_NEIGH_CAP; i++)
-		release_hold(sp, &neigh->holds[i], DROP_SHUTDOWN);
+		release_hold(sp, neigh, &neigh->holds[i], DROP_SHUTDOWN);
 }

@@ -21,10 +21,14 @@ struct neigh_hold {
 	unsigned n;
 };
 
+// Packets that wait on one port take at most this part of memory.mbufs.
+#define NEIGH_HELD_PART 8
+
 struct neigh {
 	struct net_port *port;
 	uint8_t port_idx;
 	struct neigh_hold *holds; // by entry of the port's table
+	unsigned n_held; // packets in all of them
 	uint32_t *own_be; // addresses that are answered for
 	unsigned n_own;
 	struct net_neigh_entry *gateway; // pinned; NULL when the port has none

@@ -72,6 +72,7 @@ static void configure(struct config *config)
 				.n_external_addresses = 2,
 			},
 		.sessions = {.max = SLOW_RIG_N_SLOTS, .idle_event_sec = 300},
+		.memory = {.mbufs = 256},
 		.arp = {.timeout_sec = 60, .retry_ms = 1000, .hold_packets = SLOW_RIG_HOLD},
 		.ports = {{.name = "tun", .mtu = 1500}, {.name = "net", .mtu = 1500}},
 		.internet_port_idx = SLOW_RIG_INTERNET,

@@ -74,6 +74,7 @@ static void configure(struct config *config, unsigned n_clients)
 				.handshakes_per_source = 10000,
 				.handshake_burst = 1000,
 			},
+		.memory = {.mbufs = POOL_MBUFS},
 		.arp = {.timeout_sec = 86400, .retry_ms = 1000, .hold_packets = 16},
 		.tunnel =
 			{

@@ -290,6 +290,25 @@ static void test_hold_is_bounded(void **state)
 	assert_null(slow_rig_take(rig, 1));
 }
 
+// Many next hops that nobody has: together they hold an eighth of the buffers and no more.
+static void test_holds_are_bounded_together(void **state)
+{
+	struct slow_rig *rig = *state;
+	unsigned n_room = rig->config.memory.mbufs / NEIGH_HELD_PART;
+
+	assert_in_range(n_room, 1, 1000);
+	for (uint16_t i = 0; i < n_room; i++)
+		put_packet(rig, htonl(0x06000100 + i), i);
+	assert_null(slow_rig_take(rig, 1));
+	put_packet(rig, HOST, 9999);
+	assert_back(rig, 9999, DROP_NEIGH_QUEUE_FULL);
+	neigh_drain(&rig->sp, &rig->sp.neigh[SLOW_RIG_INTERNET]);
+	for (uint16_t i = 0; i < n_room; i++)
+		rte_pktmbuf_free(slow_rig_take(rig, 1));
+	for (struct rte_mbuf *m; (m = slow_rig_take(rig, 0)) != NULL;)
+		rte_pktmbuf_free(m);
+}
+
 // A packet with a reservation is never freed here: when the ring down is full it waits.
 static void test_return_waits_for_room(void **state)
 {
@@ -402,6 +421,7 @@ int main(void)
 		ROW(test_held_and_resumed),
 		ROW(test_unresolved),
 		ROW(test_hold_is_bounded),
+		ROW(test_holds_are_bounded_together),
 		ROW(test_return_waits_for_room),
 		ROW(test_refreshed_by_unicast),
 		cmocka_unit_test_setup_teardown(test_gateway, setup_gateway, teardown),
