@@ -5,8 +5,7 @@
 
 #include "common/clock.h"
 
-// Longer silence fills the bucket no further; keeps elapsed * rate below 2^64 up to 18 GB/s.
-#define ELAPSED_MAX_NS NS_PER_SEC
+#define ELAPSED_MAX_NS NS_PER_SEC // longer silence fills the bucket no further
 
 void dp_bucket_set(struct dp_bucket *bucket, uint32_t rate_kbps, uint64_t now_ns)
 {
@@ -36,9 +35,9 @@ bool dp_bucket_check(struct dp_bucket *bucket, uint32_t bytes, uint64_t now_ns)
 		bucket->filled_ns = now_ns;
 	} else {
 		// Only the time that made whole bytes is used up: a slow rate asked often still fills.
-		uint64_t added = elapsed_ns * rate / NS_PER_SEC;
+		uint64_t added = (uint64_t)((unsigned __int128)elapsed_ns * rate / NS_PER_SEC);
 		bucket->tokens_bytes += added;
-		bucket->filled_ns += added * NS_PER_SEC / rate;
+		bucket->filled_ns += (uint64_t)((unsigned __int128)added * NS_PER_SEC / rate);
 		if (bucket->tokens_bytes > bucket->burst_bytes)
 			bucket->tokens_bytes = bucket->burst_bytes;
 	}

@@ -65,6 +65,7 @@ enum dp_admission dp_session_admit(
 		return DP_REFUSE_RATE;
 	if (bytes > quota_left(session)) {
 		session->is_quota_hit = true;
+		session->refused_bytes = bytes;
 		gate_update(session);
 		return session->gate == ABI_GATE_THROTTLED
 			? admit_free(session, bytes, is_inbound, now_ns)
@@ -88,6 +89,10 @@ void dp_session_bill(struct dp_session *session, uint32_t bytes, bool is_inbound
 void dp_session_return(struct dp_session *session, uint32_t bytes)
 {
 	session->reserved_bytes -= bytes;
+	if (session->is_quota_hit && session->refused_bytes <= quota_left(session)) {
+		session->is_quota_hit = false;
+		gate_update(session);
+	}
 }
 
 void dp_session_adopt(

@@ -23,7 +23,7 @@ struct dp_session {
 	uint32_t inner_addr_be;
 	uint8_t gate; // enum abi_gate in force; derived from the three below
 	uint8_t commanded_gate; // what the control plane asked for: OPEN, CLOSED or THROTTLED
-	bool is_quota_hit; // a packet did not fit; until the limit is raised
+	bool is_quota_hit; // a packet did not fit; until it would, or the limit is raised
 	bool is_expired; // a packet or the scan met the expiry; until it is extended
 	bool is_throttled_on_quota;
 	bool is_quota_90_told;
@@ -33,11 +33,13 @@ struct dp_session {
 	uint64_t base_bytes; // billed in earlier boots
 	uint64_t billed_bytes; // out + in of this boot, equals the slot's counters
 	uint64_t reserved_bytes; // admitted, not yet transmitted
+	uint32_t refused_bytes; // of the packet that hit the quota
 	uint64_t expires_ns; // monotonic; UINT64_MAX = never
 	struct dp_bucket bucket_out, bucket_in;
 	struct dp_bucket bucket_free_out, bucket_free_in;
 	struct wg_keypairs keypairs;
 	struct mail_endpoint endpoint; // where the client was last heard authentically
+	uint64_t endpoint_told_ns; // when the slow path was told last
 	struct wg_timers timers; // the owner stamps, the slow path's scan reads
 	struct abi_session_slot *slot; // lines 0 and 2 are written here
 } __attribute__((aligned(ABI_CACHE_LINE)));
@@ -63,7 +65,9 @@ enum dp_admission dp_session_admit(
 // The packet was accepted by the NIC: reservation -> public counters.
 void dp_session_bill(struct dp_session *session, uint32_t bytes, bool is_inbound);
 
-// The packet was dropped after admission: the reservation goes back. The gate stays as it is.
+// The packet was dropped after admission: the reservation goes back. If it was this reservation that
+// kept the packet that hit the quota from fitting, the gate opens again: what is left unbilled at a
+// closed gate is always smaller than one packet.
 void dp_session_return(struct dp_session *session, uint32_t bytes);
 
 // Takes the session over from the slow path (MAIL_ADOPT).

@@ -89,7 +89,7 @@ static void test_reserved_counts_until_returned(void **state)
 	assert_int_equal(rig.session.reserved_bytes, 0);
 }
 
-// Nothing opens the gate but a raised limit: not a return, not the same limit again.
+// The same limit again opens nothing; a raised one does.
 static void test_gate_stays_closed_until_raised(void **state)
 {
 	struct rig rig;
@@ -97,15 +97,38 @@ static void test_gate_stays_closed_until_raised(void **state)
 	(void)state;
 	rig_init(&rig, 100, 0);
 	assert_int_equal(dp_session_admit(&rig.session, 60, false, NOW_NS), DP_ADMIT_BILLED);
+	dp_session_bill(&rig.session, 60, false);
 	assert_int_equal(dp_session_admit(&rig.session, 60, false, NOW_NS), DP_REFUSE_QUOTA);
 	assert_int_equal(rig.slot.live.gate, ABI_GATE_QUOTA);
-	dp_session_return(&rig.session, 60);
 	assert_int_equal(dp_session_admit(&rig.session, 1, true, NOW_NS), DP_REFUSE_GATE);
 	set_limit(&rig, 100);
 	assert_int_equal(dp_session_admit(&rig.session, 1, true, NOW_NS), DP_REFUSE_GATE);
 	set_limit(&rig, 101);
 	assert_int_equal(rig.slot.live.gate, ABI_GATE_OPEN);
-	assert_int_equal(dp_session_admit(&rig.session, 101, true, NOW_NS), DP_ADMIT_BILLED);
+	assert_int_equal(dp_session_admit(&rig.session, 41, true, NOW_NS), DP_ADMIT_BILLED);
+}
+
+// A packet that was refused for the sake of one that then did not leave would have fitted: the gate
+// must not stay closed on more than a packet's worth of quota.
+static void test_returned_reservation_reopens(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig, 100, 0);
+	assert_int_equal(dp_session_admit(&rig.session, 30, false, NOW_NS), DP_ADMIT_BILLED);
+	assert_int_equal(dp_session_admit(&rig.session, 40, false, NOW_NS), DP_ADMIT_BILLED);
+	assert_int_equal(dp_session_admit(&rig.session, 61, false, NOW_NS), DP_REFUSE_QUOTA);
+	dp_session_return(&rig.session, 30); // 60 left: still too little
+	assert_int_equal(rig.slot.live.gate, ABI_GATE_QUOTA);
+	dp_session_return(&rig.session, 40);
+	assert_int_equal(rig.slot.live.gate, ABI_GATE_OPEN);
+	assert_int_equal(dp_session_admit(&rig.session, 100, false, NOW_NS), DP_ADMIT_BILLED);
+	assert_int_equal(dp_session_admit(&rig.session, 1, false, NOW_NS), DP_REFUSE_QUOTA);
+	// A gate that the control plane closed is not opened by a return.
+	dp_session_set_gate(&rig.session, ABI_GATE_CLOSED, NOW_NS);
+	dp_session_return(&rig.session, 100);
+	assert_int_equal(rig.slot.live.gate, ABI_GATE_CLOSED);
 }
 
 static void test_lowered_limit_grants_nothing(void **state)
@@ -237,6 +260,24 @@ static void test_bucket_keeps_fractions(void **state)
 	assert_in_range(taken, 62499, 62500); // half a second's worth
 }
 
+// The fastest rate that a command can name.
+static void test_bucket_at_the_greatest_rate(void **state)
+{
+	struct dp_bucket bucket = {0};
+	uint64_t per_sec = (uint64_t)UINT32_MAX * 1000 / 8, taken = 0;
+
+	(void)state;
+	dp_bucket_set(&bucket, UINT32_MAX, NOW_NS);
+	bucket.tokens_bytes = 0;
+	for (unsigned ms = 1; ms <= 50; ms++) {
+		dp_bucket_check(&bucket, 1, NOW_NS + ms * NS_PER_MS);
+		taken += bucket.tokens_bytes;
+		bucket.tokens_bytes = 0;
+	}
+	// A nanosecond is 537 bytes at this rate, and each step rounds by up to one.
+	assert_in_range(taken, per_sec / 20, per_sec / 20 + 50 * 537);
+}
+
 // Repeating a command must not refill the bucket.
 static void test_bucket_set_grants_nothing(void **state)
 {
@@ -289,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_quota_table),
 		cmocka_unit_test(test_reserved_counts_until_returned),
 		cmocka_unit_test(test_gate_stays_closed_until_raised),
+		cmocka_unit_test(test_returned_reservation_reopens),
 		cmocka_unit_test(test_lowered_limit_grants_nothing),
 		cmocka_unit_test(test_gate_sources_are_independent),
 		cmocka_unit_test(test_expiry_edges),
@@ -296,6 +338,7 @@ int main(void)
 		cmocka_unit_test(test_throttled_to_nothing_is_closed),
 		cmocka_unit_test(test_rate_refusal_costs_no_quota),
 		cmocka_unit_test(test_bucket_keeps_fractions),
+		cmocka_unit_test(test_bucket_at_the_greatest_rate),
 		cmocka_unit_test(test_bucket_set_grants_nothing),
 		cmocka_unit_test(test_random_orders),
 	};
