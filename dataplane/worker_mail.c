@@ -12,6 +12,7 @@
 
 #define MAIL_PER_ROUND 32
 #define REMOVE_ENTRIES 256 // NAT entries freed between two looks at whether more are left
+#define ENDPOINT_INTERVAL_NS (100 * NS_PER_MS) // between two hints about one session's endpoint
 // Messages that one round can cause at most: three keypairs and an answer for each message taken,
 // one keypair for each packet received, and the two answers at its end.
 #define STASH_PER_ROUND (MAIL_PER_ROUND * 4 + 2 * CONFIG_MAX_BURST + 2)
@@ -66,11 +67,17 @@ void worker_mail_hints_flush(struct worker *worker, uint32_t slot)
 
 		if ((session->hints_pending & bit) == 0)
 			continue;
-		if (kind == MAIL_ENDPOINT)
+		if (kind == MAIL_ENDPOINT) {
+			// A client that changes its port with every packet is no news each time.
+			if (worker->now_ns - session->endpoint_told_ns < ENDPOINT_INTERVAL_NS)
+				continue;
 			mail.endpoint = session->endpoint;
+		}
 		if (worker->n_stash != 0 || !mail_send_up(worker->mailbox, &mail))
 			return;
 		session->hints_pending &= (uint8_t)~bit;
+		if (kind == MAIL_ENDPOINT)
+			session->endpoint_told_ns = worker->now_ns;
 	}
 }
 
