@@ -150,9 +150,9 @@ topo_port() { # NAME INDEX INTERFACE ROLE ADDRESS GATEWAY
 	*) devargs=$topo_driver$2 ;;
 	esac
 	printf '  - {name: %s, devargs: "%s", role: %s, address: %s, gateway: %s}\n' \
-		"$1" "${topo_devargs[$1]:-$devargs}" "$4" "$5" "$6"
+		"$1" "${topo_devargs[$1]:-$devargs}" "$4" "$5" "$6" | sed "s|@tmp@|$tmp|"
 }
-declare -A topo_devargs=() # of a port by name, where the driver's are not wanted
+declare -A topo_devargs=() # of a port by name, where the driver's are not wanted; @tmp@ is $tmp
 
 # topo_write_config [FILE]: the node's YAML from ${conf[...]}.
 topo_write_config() {
