@@ -43,7 +43,9 @@
 	X(SETTLE_TXS, "settle_txs", U64) \
 	X(SETTLE_RAW, "settle_raw", PAIR) \
 	X(SETTLE_QUEUED, "settle_queued", U64) \
-	X(SETTLE_LIVE, "settle_live", U64)
+	X(SETTLE_LIVE, "settle_live", U64) \
+	X(CHAIN_CURSORS, "chain_cursors", BYTES) \
+	X(CHAIN_INBOX, "chain_inbox", U64)
 
 #define DB_KEY_ENUM(id, name) DB_KEY_##id,
 #define DB_TABLE_ENUM(id, name, key) DB_##id,

@@ -445,3 +445,10 @@ struct evm_rpc *evm_driver_rpc(struct evm_driver *driver)
 {
 	return driver->rpc;
 }
+
+void evm_driver_interrupt(void *ctx)
+{
+	struct evm_driver *driver = ctx;
+
+	evm_rpc_interrupt(driver->rpc);
+}

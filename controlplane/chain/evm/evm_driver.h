@@ -36,3 +36,6 @@ void evm_driver_destroy(struct evm_driver *driver);
 
 struct chain_driver evm_driver_chain(struct evm_driver *driver);
 struct evm_rpc *evm_driver_rpc(struct evm_driver *driver);
+
+/* Ends a running question and every later one: for chain_thread_lane. Any thread. */
+void evm_driver_interrupt(void *driver);

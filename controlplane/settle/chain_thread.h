@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The one thread for chain I/O: for each configured chain it reads events into the inbox and drives
+// the outbox, every poll interval, or sooner when it is woken. Chains share nothing: one whose
+// endpoints are down costs the others a time-out now and then. The loop hears of news by a callback
+// that only has to wake it.
+
+#pragma once
+
+#include "controlplane/chain/chain_inbox.h"
+#include "controlplane/settle/settle_outbox.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHAIN_THREAD_LANES_MAX 8
+
+// One chain with one escrow and one settling account.
+struct chain_thread_lane {
+	struct chain_driver chain;
+	uint8_t contract[32]; // the escrow, left-padded
+	uint32_t
+		provision_confirmations; // confirmations.provision: depth at which events are believed
+	struct settle_outbox_conf outbox; // db, chain and clock are set by the thread
+	void (*interrupt)(void *driver); // ends a running question; called from the stopping thread
+};
+
+struct chain_thread_conf {
+	struct db *db;
+	const struct clock *clock;
+	uint32_t poll_ms; // 5000
+	const struct chain_thread_lane *lanes;
+	size_t n_lanes;
+	void (*on_news)(void *ctx); // on the chain thread: records are in the inbox
+	// On the chain thread, once per failure and lane until it works again.
+	void (*on_error)(void *ctx, uint64_t chain_id, const char *why);
+	void *ctx;
+};
+
+struct chain_thread;
+
+/* Copies conf and lanes. Returns: 0; -EINVAL; -ENOMEM; -errno of pthread. */
+int chain_thread_start(struct chain_thread **ret, const struct chain_thread_conf *conf);
+
+/* A settlement was queued. Any thread. */
+void chain_thread_wake(struct chain_thread *thread);
+
+/* Interrupts what runs, waits for the thread's end, frees. Work goes on at the next start. */
+void chain_thread_stop(struct chain_thread *thread);
