@@ -42,6 +42,12 @@ struct config_host_port {
 	uint16_t port; // host order
 };
 
+struct config_listen {
+	uint8_t family; // ABI_FAMILY_NONE: do not listen
+	uint8_t addr[16]; // as in struct abi_endpoint; zero is every address of the host
+	uint16_t port; // host order
+};
+
 struct config_node {
 	char name[CONFIG_NAME_CAP];
 	char region[CONFIG_NAME_CAP];
@@ -164,6 +170,16 @@ struct config_store {
 struct config_api {
 	char socket[CONFIG_SOCKET_CAP]; // absolute
 	uint32_t socket_mode; // permission bits
+	struct config_listen listen;
+	bool tls;
+	char tls_certificate[CONFIG_TEXT_CAP]; // absolute, as the next two
+	char tls_key[CONFIG_TEXT_CAP];
+	char admin_token_file[CONFIG_TEXT_CAP];
+	uint32_t max_connections;
+	uint32_t connections_per_address;
+	uint32_t requests_per_minute;
+	uint32_t max_body_bytes;
+	uint32_t request_timeout_sec;
 };
 
 struct config {

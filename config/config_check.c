@@ -3,6 +3,8 @@
 // Threads, memory, sizes and times that must agree. Pure.
 #include "config/config_check.h"
 
+#include "common/abi_session.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -308,6 +310,36 @@ static void check_times(const struct config_check *check)
 		);
 }
 
+// Tokens and keys would pass in the clear.
+static void check_api(const struct config_check *check)
+{
+	const struct config_api *api = &check->config->api;
+	static const uint8_t loopback6[16] = {[15] = 1};
+	bool is_loopback = api->listen.family == ABI_FAMILY_IPV6
+		? memcmp(api->listen.addr, loopback6, 16) == 0
+		: api->listen.addr[0] == 127;
+
+	if (!config_check_is_sound(check, "api"))
+		return;
+	if (api->listen.family != ABI_FAMILY_NONE && !is_loopback && !api->tls)
+		config_check_warn(
+			check,
+			"api.tls",
+			"false",
+			"leaves tokens readable on the way to api.listen; set it, or listen on "
+			"127.0.0.1 behind a proxy that speaks TLS"
+		);
+	if (api->connections_per_address > api->max_connections)
+		refuse_number(
+			check,
+			"api.connections_per_address",
+			api->connections_per_address,
+			"is more than api.max_connections",
+			"at most",
+			api->max_connections
+		);
+}
+
 static void check_roles(const struct config_check *check)
 {
 	const struct config *config = check->config;
@@ -355,5 +387,6 @@ void config_check_all(const struct config_check *check)
 	check_mtu(check);
 	check_nat_pool(check);
 	check_times(check);
+	check_api(check);
 	config_check_addr(check);
 }

@@ -3,8 +3,10 @@
 // Values and what keys allow, in words: for messages, the manual, the log and the YAML writer. Pure.
 #include "config/config_format.h"
 
+#include "common/abi_session.h"
 #include "config/config_value.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +26,7 @@ static const char *const allowed[] = {
 	[CONFIG_IPV4_OR_NONE] = "a unicast IPv4 address, or none",
 	[CONFIG_CIDR] = "an IPv4 address and its prefix length, such as 192.0.2.2/24",
 	[CONFIG_NETWORK] = "an IPv4 network, such as 10.8.0.0/16",
+	[CONFIG_LISTEN] = "an address and port, such as 127.0.0.1:8080 or [::]:8443, or none",
 	[CONFIG_MODE] = "octal, read and write for the owner, nothing for others",
 };
 
@@ -69,6 +72,21 @@ static void format_host_port(const void *field, char *dst, size_t dst_len)
 	snprintf(dst, dst_len, "%s:%u", value.host, value.port);
 }
 
+static void format_listen(const void *field, char *dst, size_t dst_len)
+{
+	struct config_listen value;
+	char addr[INET6_ADDRSTRLEN] = "";
+	bool is_ipv6;
+
+	memcpy(&value, field, sizeof(value));
+	is_ipv6 = value.family == ABI_FAMILY_IPV6;
+	if (value.family == ABI_FAMILY_NONE ||
+	    inet_ntop(is_ipv6 ? AF_INET6 : AF_INET, value.addr, addr, sizeof(addr)) == NULL)
+		snprintf(dst, dst_len, "none");
+	else
+		snprintf(dst, dst_len, is_ipv6 ? "[%s]:%u" : "%s:%u", addr, value.port);
+}
+
 void config_format_value(const struct config_key *key, const void *field, char *dst, size_t dst_len)
 {
 	struct config_cidr cidr;
@@ -110,6 +128,9 @@ void config_format_value(const struct config_key *key, const void *field, char *
 	case CONFIG_NETWORK:
 		memcpy(&cidr, field, sizeof(cidr));
 		config_format_cidr(&cidr, dst, dst_len);
+		return;
+	case CONFIG_LISTEN:
+		format_listen(field, dst, dst_len);
 		return;
 	case CONFIG_MODE:
 		snprintf(dst, dst_len, "0%o", (unsigned)config_value_load_uint(field, key->size));

@@ -197,6 +197,26 @@ const struct config_key config_keys[] = {
 	 HELP("UNIX socket that twctl talks to.")},
 	{KEY(api, socket_mode), OTHER(CONFIG_MODE), DEFAULT("0660"), CONTROL,
 	 HELP("Its permission bits; whoever may write to it may sell and end sessions.")},
+	{KEY(api, listen), OTHER(CONFIG_LISTEN), DEFAULT("none"), CONTROL,
+	 HELP("TCP address and port for buyers, shops and metrics; without it there is only the socket.")},
+	{KEY(api, tls), BOOL, DEFAULT("false"), CONTROL,
+	 HELP("TLS on api.listen; without it, put a proxy in front or keep to loopback.")},
+	{KEY(api, tls_certificate), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP), DEFAULT("tls.crt"), CONTROL,
+	 HELP("PEM certificate chain; a new one is taken up within seconds, without a restart.")},
+	{KEY(api, tls_key), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP), DEFAULT("tls.key"), CONTROL,
+	 HELP("Its PEM private key, closed to others; taken up with the certificate.")},
+	{KEY(api, admin_token_file), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP), DEFAULT("admin.token"),
+	 CONTROL, HELP("0600 file with the operator's bearer token; no file, no operator over TCP.")},
+	{KEY(api, max_connections), UINT(8, 16384, "connections"), DEFAULT("256"), CONTROL,
+	 HELP("Over TCP at a time, and as many over the socket.")},
+	{KEY(api, connections_per_address), UINT(1, 16384, "connections"), DEFAULT("64"), CONTROL,
+	 HELP("Over TCP from one client address (IPv6: from one /64) at a time.")},
+	{KEY(api, requests_per_minute), UINT(1, 1000000, "requests"), DEFAULT("1200"), CONTROL,
+	 HELP("Over TCP from one client address, on average; a minute's worth may come at once.")},
+	{KEY(api, max_body_bytes), UINT(1024, 1048576, "bytes"), DEFAULT("65536"), CONTROL,
+	 HELP("Largest body of a request.")},
+	{KEY(api, request_timeout_sec), UINT(1, 300, "seconds"), DEFAULT("10"), CONTROL,
+	 HELP("A client that takes longer to send a request or to read its reply is cut off.")},
 };
 
 const struct config_section config_keys_sections[] = {
@@ -214,7 +234,7 @@ const struct config_section config_keys_sections[] = {
 	{"arp", "Resolution of next hops."},
 	{"usage", "From counters to usage records."},
 	{"store", "The control plane's database."},
-	{"api", "The control plane's local socket."},
+	{"api", "The control plane's HTTP API, on a UNIX socket and on TCP."},
 };
 // clang-format on
 

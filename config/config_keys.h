@@ -23,6 +23,7 @@ enum config_kind {
 	CONFIG_IPV4_OR_NONE, // unicast, or "none" = 0
 	CONFIG_CIDR, // an address of ours and its prefix
 	CONFIG_NETWORK, // no bits beyond the prefix
+	CONFIG_LISTEN, // struct config_listen
 	CONFIG_MODE, // permission bits in octal, none for others
 };
 

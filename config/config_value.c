@@ -5,6 +5,9 @@
 // they seem to say.
 #include "config/config_value.h"
 
+#include "common/abi_session.h"
+
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -258,6 +261,41 @@ static const char *parse_cidr(const struct config_key *key, const char *text, vo
 	return NULL;
 }
 
+// Brackets around an IPv6 address (RFC 3986 section 3.2.2).
+static const char *parse_listen(const char *text, void *field)
+{
+	struct config_listen value = {0};
+	const char *colon = strrchr(text, ':'), *p;
+	char addr[64];
+	uint64_t port;
+	size_t len;
+
+	if (strcmp(text, "none") == 0) {
+		memcpy(field, &value, sizeof(value));
+		return NULL;
+	}
+	if (colon == NULL)
+		return "has no port";
+	p = colon + 1;
+	if (!take_decimal(&p, &port) || *p != '\0' || port < 1 || port > 65535)
+		return "has no port from 1 to 65535 behind the colon";
+	len = (size_t)(colon - text);
+	value.family = text[0] == '[' ? ABI_FAMILY_IPV6 : ABI_FAMILY_IPV4;
+	if (text[0] == '[' && len > 2 && text[len - 1] == ']') {
+		text++;
+		len -= 2;
+	}
+	if (len >= sizeof(addr))
+		return "is not an IP address and a port";
+	memcpy(addr, text, len);
+	addr[len] = '\0';
+	if (inet_pton(value.family == ABI_FAMILY_IPV6 ? AF_INET6 : AF_INET, addr, value.addr) != 1)
+		return "is not an IP address and a port";
+	value.port = (uint16_t)port;
+	memcpy(field, &value, sizeof(value));
+	return NULL;
+}
+
 static const char *parse_mode(const char *text, void *field)
 {
 	uint32_t mode = 0;
@@ -306,6 +344,8 @@ const char *config_value_parse(
 	case CONFIG_CIDR:
 	case CONFIG_NETWORK:
 		return parse_cidr(key, text, field);
+	case CONFIG_LISTEN:
+		return parse_listen(text, field);
 	case CONFIG_MODE:
 		return parse_mode(text, field);
 	}

@@ -10,9 +10,11 @@
 #include "config/config_write.h"
 #include "controlplane/control.h"
 #include "controlplane/http/api.h"
+#include "controlplane/http/api_token.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,7 @@ struct program {
 	struct control control;
 	struct health health;
 	struct http_server *server;
+	struct api_token_book *tokens;
 	int kick_fd; // a session changed: do not wait for the next poll
 };
 
@@ -122,21 +125,60 @@ static int create_link(struct program *program)
 	return rc;
 }
 
+// Returns: false when there is nothing to listen on.
+static bool listen_address(struct sockaddr_storage *ret, const struct config_listen *from)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)ret;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
+
+	memset(ret, 0, sizeof(*ret));
+	if (from->family == ABI_FAMILY_NONE)
+		return false;
+	if (from->family == ABI_FAMILY_IPV6) {
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(from->port);
+		memcpy(&in6->sin6_addr, from->addr, sizeof(in6->sin6_addr));
+	} else {
+		in->sin_family = AF_INET;
+		in->sin_port = htons(from->port);
+		memcpy(&in->sin_addr, from->addr, sizeof(in->sin_addr));
+	}
+	return true;
+}
+
 static int create_server(struct program *program)
 {
 	const struct config *config = &program->config;
+	const struct config_api *api = &config->api;
+	struct sockaddr_storage listen;
 	const struct http_server_conf conf = {
-		.socket_path = config->api.socket,
-		.socket_mode = config->api.socket_mode,
+		.socket_path = api->socket,
+		.socket_mode = api->socket_mode,
+		.listen = listen_address(&listen, &api->listen) ? &listen : NULL,
+		.tls_certificate = api->tls ? api->tls_certificate : NULL,
+		.tls_key = api->tls ? api->tls_key : NULL,
+		.max_connections = api->max_connections,
+		.connections_per_address = api->connections_per_address,
+		.requests_per_minute = api->requests_per_minute,
+		.max_body_bytes = api->max_body_bytes,
+		.request_timeout_sec = api->request_timeout_sec,
 	};
 	struct control *control = &program->control;
 	char err[ERR_CAP] = "";
-	int rc = http_server_create(&program->server, &conf, err, sizeof(err));
+	int rc = api_token_book_create(
+		&program->tokens, api->admin_token_file, control->clock, err, sizeof(err)
+	);
 
 	if (rc != 0) {
-		log_error("main", "api.socket: %s", err);
+		log_error("main", "api.admin_token_file: %s", err);
 		return rc;
 	}
+	rc = http_server_create(&program->server, &conf, err, sizeof(err));
+	if (rc != 0) {
+		log_error("main", "api: %s", err);
+		return rc;
+	}
+	http_server_authenticate_with(program->server, api_token_authenticate, program->tokens);
 	rc = api_register(program->server, control);
 	if (rc == 0)
 		rc = http_server_timer_add(
@@ -185,6 +227,7 @@ static void stop(struct program *program)
 	struct control *control = &program->control;
 
 	http_server_destroy(program->server);
+	api_token_book_destroy(program->tokens);
 	dp_link_destroy(control->link);
 	usage_book_destroy(control->usage);
 	session_book_destroy(control->sessions);
@@ -214,7 +257,7 @@ static int run(struct program *program)
 static const char usage_text[] =
 	"Usage: tollwire-control --config FILE [--check]\n"
 	"\n"
-	"The business half of a tollwire node: sessions, usage and the API on a UNIX socket.\n"
+	"The business half of a tollwire node: sessions, usage and the HTTP API.\n"
 	"It may be stopped and started at any time: the data plane goes on forwarding and\n"
 	"enforcing limits, and nothing that it counts is lost. Ends at SIGTERM and SIGINT.\n"
 	"\n"

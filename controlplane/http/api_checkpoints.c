@@ -91,7 +91,7 @@ static void list_checkpoints(
 }
 
 const struct http_route api_checkpoints_routes[] = {
-	{HTTP_GET, "/api/v1/sessions/{name-or-id}/checkpoints", list_checkpoints},
+	{HTTP_GET, "/api/v1/sessions/{name-or-id}/checkpoints", list_checkpoints, HTTP_OPERATOR},
 };
 const size_t api_checkpoints_n_routes =
 	sizeof(api_checkpoints_routes) / sizeof(api_checkpoints_routes[0]);

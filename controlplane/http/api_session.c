@@ -350,15 +350,15 @@ static void get_config(void *ctx, const struct http_request *request, struct htt
 #define SESSION_PATH "/api/v1/sessions/{name-or-id}"
 
 const struct http_route api_session_routes[] = {
-	{HTTP_GET, "/api/v1/sessions", list_sessions},
-	{HTTP_POST, "/api/v1/sessions", create_session},
-	{HTTP_GET, SESSION_PATH, show_session},
-	{HTTP_DELETE, SESSION_PATH, remove_session},
-	{HTTP_POST, SESSION_PATH "/extend", extend_session},
-	{HTTP_POST, SESSION_PATH "/top-up", top_up_session},
-	{HTTP_POST, SESSION_PATH "/suspend", suspend_session},
-	{HTTP_POST, SESSION_PATH "/resume", resume_session},
-	{HTTP_POST, SESSION_PATH "/forget-key", forget_key},
-	{HTTP_GET, SESSION_PATH "/config", get_config},
+	{HTTP_GET, "/api/v1/sessions", list_sessions, HTTP_OPERATOR},
+	{HTTP_POST, "/api/v1/sessions", create_session, HTTP_OPERATOR},
+	{HTTP_GET, SESSION_PATH, show_session, HTTP_OPERATOR},
+	{HTTP_DELETE, SESSION_PATH, remove_session, HTTP_OPERATOR},
+	{HTTP_POST, SESSION_PATH "/extend", extend_session, HTTP_OPERATOR},
+	{HTTP_POST, SESSION_PATH "/top-up", top_up_session, HTTP_OPERATOR},
+	{HTTP_POST, SESSION_PATH "/suspend", suspend_session, HTTP_OPERATOR},
+	{HTTP_POST, SESSION_PATH "/resume", resume_session, HTTP_OPERATOR},
+	{HTTP_POST, SESSION_PATH "/forget-key", forget_key, HTTP_OPERATOR},
+	{HTTP_GET, SESSION_PATH "/config", get_config, HTTP_OPERATOR},
 };
 const size_t api_session_n_routes = sizeof(api_session_routes) / sizeof(api_session_routes[0]);

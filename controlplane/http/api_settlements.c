@@ -226,9 +226,9 @@ static void retry_settlement(
 }
 
 const struct http_route api_settlements_routes[] = {
-	{HTTP_GET, "/api/v1/settlements", list_settlements},
-	{HTTP_GET, "/api/v1/settlements/{id}", show_settlement},
-	{HTTP_POST, "/api/v1/settlements/{id}/retry", retry_settlement},
+	{HTTP_GET, "/api/v1/settlements", list_settlements, HTTP_OPERATOR},
+	{HTTP_GET, "/api/v1/settlements/{id}", show_settlement, HTTP_OPERATOR},
+	{HTTP_POST, "/api/v1/settlements/{id}/retry", retry_settlement, HTTP_OPERATOR},
 };
 const size_t api_settlements_n_routes =
 	sizeof(api_settlements_routes) / sizeof(api_settlements_routes[0]);

@@ -117,6 +117,6 @@ static void get_status(void *ctx, const struct http_request *request, struct htt
 }
 
 const struct http_route api_status_routes[] = {
-	{HTTP_GET, "/api/v1/status", get_status},
+	{HTTP_GET, "/api/v1/status", get_status, HTTP_OPERATOR},
 };
 const size_t api_status_n_routes = sizeof(api_status_routes) / sizeof(api_status_routes[0]);

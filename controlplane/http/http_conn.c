@@ -15,6 +15,8 @@ struct http_conn {
 	struct http_conn_pool *pool;
 	struct lws *wsi;
 	lws_usec_t deadline_us; // cut off then
+	struct http_limit_entry *client; // of a remote connection
+	struct http_tcp_vhost *vhost; // likewise
 	bool is_busy; // between a request's head and the end of its reply
 	bool is_body_due; // libwebsockets ends even a body of 0 bytes, when the reply stands already
 	struct http_exchange exchange;
@@ -49,8 +51,9 @@ static void copy_header(struct lws *wsi, char *dst, int cap, enum lws_token_inde
 static enum http_exchange_next conn_begin(struct http_conn *conn)
 {
 	char query[HTTP_MAX_QUERY][HTTP_QUERY_CAP];
-	char content_length[32], content_type[80];
+	char content_length[32], content_type[80], authorization[192], if_none_match[128];
 	struct http_head head = {0};
+	enum http_exchange_next next;
 	char *path = NULL;
 	int path_len = 0;
 	int method = lws_http_get_uri_and_method(conn->wsi, &path, &path_len);
@@ -80,13 +83,26 @@ static enum http_exchange_next conn_begin(struct http_conn *conn)
 	);
 	copy_header(conn->wsi, content_type, sizeof(content_type), WSI_TOKEN_HTTP_CONTENT_TYPE);
 	head.content_length = content_length;
+	copy_header(conn->wsi, authorization, sizeof(authorization), WSI_TOKEN_HTTP_AUTHORIZATION);
+	copy_header(conn->wsi, if_none_match, sizeof(if_none_match), WSI_TOKEN_HTTP_IF_NONE_MATCH);
 	head.content_type = content_type;
+	head.authorization = authorization;
+	head.if_none_match = if_none_match;
 	head.has_transfer_encoding =
 		lws_hdr_total_length(conn->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
 	conn->pool->stats.n_requests++;
 	conn->is_busy = true;
 	conn_set_deadline(conn, conn->pool->conf.request_timeout_sec);
-	return http_exchange_begin(&conn->exchange, &conn->pool->exchange_conf, &head, true);
+	if (conn->client != NULL)
+		head.retry_after_sec = http_limit_request(
+			&conn->pool->limit, conn->client, (uint64_t)lws_now_usecs()
+		);
+	conn->pool->stats.n_over_rate += head.retry_after_sec > 0;
+	next = http_exchange_begin(
+		&conn->exchange, &conn->pool->exchange_conf, &head, conn->client == NULL
+	);
+	explicit_bzero(authorization, sizeof(authorization));
+	return next;
 }
 
 // ---- its reply -------------------------------------------------------------------------------
@@ -102,20 +118,65 @@ static int add_header(
 	);
 }
 
+// What scripts of other origins may see and do (Fetch standard, CORS protocol).
+static int add_cross_origin(struct http_conn *conn, uint8_t **p, uint8_t *end)
+{
+	const struct http_exchange *exchange = &conn->exchange;
+	struct lws *wsi = conn->wsi;
+
+	if (!exchange->is_cross_origin && !exchange->is_preflight)
+		return 0;
+	if (add_header(wsi, "access-control-allow-origin:", "*", p, end))
+		return -1;
+	if (!exchange->is_preflight)
+		return add_header(
+			wsi, "access-control-expose-headers:", "etag, location, retry-after", p, end
+		);
+	return add_header(wsi, "access-control-allow-methods:", exchange->reply.allow, p, end) ||
+		add_header(
+			wsi,
+			"access-control-allow-headers:",
+			"authorization, content-type, if-none-match",
+			p,
+			end
+		) ||
+		add_header(wsi, "access-control-max-age:", "600", p, end);
+}
+
+// Of the reply as it stands. "no-cache" lets a client keep what it must ask about (RFC 9111 section
+// 5.2.2.4).
+static int add_cache_headers(struct http_conn *conn, uint8_t **p, uint8_t *end)
+{
+	const struct http_reply *reply = &conn->exchange.reply;
+	const char *control = reply->etag[0] == '\0' ? "no-store" : "private, no-cache";
+
+	return add_header(conn->wsi, "etag:", reply->etag, p, end) ||
+		add_header(conn->wsi, "cache-control:", control, p, end);
+}
+
 static int conn_write_head(struct http_conn *conn)
 {
 	struct http_reply *reply = &conn->exchange.reply;
 	uint8_t *start = conn->pool->chunk + LWS_PRE;
 	uint8_t *end = start + HTTP_CONN_HEAD_BYTES;
 	uint8_t *p = start;
-	char length[24];
+	char length[24] = "", retry_after[16] = "";
 
-	snprintf(length, sizeof(length), "%zu", reply->body_len);
+	// RFC 9110 section 8.6: a 204 has no length; that of a 304 would be the length of a 200.
+	if (reply->status != 204 && reply->status != 304)
+		snprintf(length, sizeof(length), "%zu", reply->body_len);
+	if (reply->retry_after_sec > 0)
+		snprintf(retry_after, sizeof(retry_after), "%u", reply->retry_after_sec);
 	if (lws_add_http_header_status(conn->wsi, (unsigned)reply->status, &p, end) ||
 	    add_header(conn->wsi, "content-type:", reply->content_type, &p, end) ||
 	    add_header(conn->wsi, "location:", reply->location, &p, end) ||
 	    add_header(conn->wsi, "allow:", reply->allow, &p, end) ||
-	    add_header(conn->wsi, "cache-control:", "no-store", &p, end) ||
+	    add_header(
+		    conn->wsi, "www-authenticate:", reply->is_challenged ? "Bearer" : NULL, &p, end
+	    ) ||
+	    add_header(conn->wsi, "retry-after:", retry_after, &p, end) ||
+	    add_cross_origin(conn, &p, end) || add_cache_headers(conn, &p, end) ||
+	    add_header(conn->wsi, "x-content-type-options:", "nosniff", &p, end) ||
 	    add_header(conn->wsi, "content-length:", length, &p, end) ||
 	    add_header(
 		    conn->wsi, "connection:", conn->exchange.must_close ? "close" : NULL, &p, end
@@ -191,39 +252,38 @@ static void conn_destroy(struct http_conn *conn)
 		conn->pool->adopting = NULL;
 	LIST_REMOVE(conn, link);
 	conn->pool->stats.n_connections--;
+	if (conn->client != NULL) {
+		conn->pool->n_remote_conns--;
+		http_limit_disconnect(conn->client);
+	}
+	http_tcp_release(conn->vhost);
 	http_exchange_fini(&conn->exchange);
 	free(conn);
 }
 
-void http_conn_accept(struct http_conn_pool *pool, struct lws_vhost *vhost, int fd)
+// Takes fd and conn; conn->client and ->vhost are set for a remote one.
+static void conn_adopt(
+	struct http_conn_pool *pool,
+	struct http_conn *conn,
+	struct lws_vhost *vhost,
+	int fd,
+	bool is_tls
+)
 {
-	struct http_conn *conn;
 	struct lws *wsi;
 	lws_adopt_desc_t adopt = {
 		.vh = vhost,
-		.type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP,
+		.type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | (is_tls ? LWS_ADOPT_ALLOW_SSL : 0),
 		.fd = {.sockfd = fd},
+		.opaque = conn,
 	};
 
-	conn = calloc(1, sizeof(*conn));
-	if (pool->stats.n_connections >= pool->conf.max_connections || conn == NULL) {
-		static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\n"
-					   "Content-Length: 0\r\nConnection: close\r\n\r\n";
-
-		// Best effort: the client sees a closed connection otherwise.
-		if (send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-			log_debug("http", "refused a connection: too many");
-		pool->stats.n_refused++;
-		close(fd);
-		free(conn);
-		return;
-	}
 	conn->pool = pool;
 	http_exchange_init(&conn->exchange);
 	conn_set_deadline(conn, pool->conf.request_timeout_sec);
-	adopt.opaque = conn;
 	LIST_INSERT_HEAD(&pool->conns, conn, link);
 	pool->stats.n_connections++;
+	pool->n_remote_conns += conn->client != NULL;
 	pool->adopting = conn;
 	wsi = lws_adopt_descriptor_vhost_via_info(&adopt);
 	if (wsi != NULL) {
@@ -234,7 +294,63 @@ void http_conn_accept(struct http_conn_pool *pool, struct lws_vhost *vhost, int 
 	// a wsi.
 	if (pool->adopting == conn)
 		conn_destroy(conn);
-	log_warn("http", "a connection could not be taken: out of memory or descriptors");
+	log_debug("http", "a connection could not be taken");
+}
+
+// Takes fd. reply: what a client without TLS gets to see; NULL for none.
+static void refuse_conn(struct http_conn_pool *pool, int fd, const char *reply)
+{
+	// Best effort: the client sees a closed connection otherwise.
+	if (reply != NULL && send(fd, reply, strlen(reply), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		log_debug("http", "refused a connection: too many");
+	pool->stats.n_refused++;
+	close(fd);
+}
+
+#define REFUSE_HEAD(status) "HTTP/1.1 " status "\r\nContent-Length: 0\r\nConnection: close\r\n"
+
+// Remote clients have a number of their own, so that they cannot shut out twctl.
+void http_conn_accept(struct http_conn_pool *pool, struct lws_vhost *vhost, int fd)
+{
+	uint32_t n_local = pool->stats.n_connections - pool->n_remote_conns;
+	struct http_conn *conn = calloc(1, sizeof(*conn));
+
+	if (n_local >= pool->conf.max_connections || conn == NULL) {
+		refuse_conn(pool, fd, REFUSE_HEAD("503 Service Unavailable") "\r\n");
+		free(conn);
+		return;
+	}
+	conn_adopt(pool, conn, vhost, fd, false);
+}
+
+void http_conn_accept_remote(
+	struct http_conn_pool *pool, const struct http_tcp *tcp, int fd, const uint8_t addr[16]
+)
+{
+	bool is_tls = tcp->certificate_path != NULL;
+	struct http_conn *conn = calloc(1, sizeof(*conn));
+
+	if (pool->n_remote_conns >= pool->conf.max_connections || conn == NULL) {
+		refuse_conn(
+			pool, fd, is_tls ? NULL : REFUSE_HEAD("503 Service Unavailable") "\r\n"
+		);
+		free(conn);
+		return;
+	}
+	conn->client = http_limit_connect(&pool->limit, addr, (uint64_t)lws_now_usecs());
+	if (conn->client == NULL) {
+		refuse_conn(
+			pool,
+			fd,
+			is_tls ? NULL
+			       : REFUSE_HEAD("429 Too Many Requests") "Retry-After: 10\r\n\r\n"
+		);
+		free(conn);
+		return;
+	}
+	conn->vhost = tcp->current;
+	conn->vhost->n_conns++;
+	conn_adopt(pool, conn, tcp->current->vhost, fd, is_tls);
 }
 
 void http_conn_sweep(struct http_conn_pool *pool)

@@ -6,7 +6,9 @@
 #pragma once
 
 #include "controlplane/http/http_exchange.h"
+#include "controlplane/http/http_limit.h"
 #include "controlplane/http/http_server.h"
+#include "controlplane/http/http_tcp.h"
 
 #include <libwebsockets.h>
 
@@ -21,13 +23,20 @@ struct http_conn_pool {
 	struct http_server_conf conf; // complete
 	struct http_exchange_conf exchange_conf;
 	struct http_server_stats stats;
+	struct http_limit limit; // of remote clients
+	uint32_t n_remote_conns;
 	LIST_HEAD(, http_conn) conns;
 	struct http_conn *adopting; // while libwebsockets may destroy it before it has a wsi
 	uint8_t chunk[LWS_PRE + HTTP_CONN_CHUNK_BYTES];
 };
 
-// Takes fd, just accepted.
+// Takes fd, just accepted on the UNIX socket.
 void http_conn_accept(struct http_conn_pool *pool, struct lws_vhost *vhost, int fd);
+
+// The same, accepted on TCP from addr (http_tcp_accept()).
+void http_conn_accept_remote(
+	struct http_conn_pool *pool, const struct http_tcp *tcp, int fd, const uint8_t addr[16]
+);
 
 // Cuts off the connections that are past their deadline.
 void http_conn_sweep(struct http_conn_pool *pool);

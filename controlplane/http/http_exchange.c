@@ -11,6 +11,7 @@
 
 // A body that is refused is still read up to this size, so that the client gets to see why.
 #define MAX_DISCARD_BYTES (1024 * 1024)
+#define MAX_TAGGED_BYTES (256 * 1024) // larger ones are not worth the loop's time
 
 void http_exchange_init(struct http_exchange *exchange)
 {
@@ -55,17 +56,23 @@ static bool is_json_type(const char *text)
 	return len == strlen("application/json") && strncasecmp(text, "application/json", len) == 0;
 }
 
+static void list_methods(char dst[64], unsigned methods)
+{
+	dst[0] = '\0';
+	for (unsigned method = 0; method <= HTTP_DELETE; method++) {
+		if ((methods >> method & 1) == 0)
+			continue;
+		if (dst[0] != '\0')
+			strcat(dst, ", ");
+		strcat(dst, http_method_name((enum http_method)method));
+	}
+}
+
 static void refuse_method(struct http_exchange *exchange, const struct http_head *head)
 {
-	char allowed[64] = "";
+	char allowed[64];
 
-	for (unsigned method = 0; method <= HTTP_DELETE; method++) {
-		if ((exchange->found.allowed >> method & 1) == 0)
-			continue;
-		if (allowed[0] != '\0')
-			strcat(allowed, ", ");
-		strcat(allowed, http_method_name((enum http_method)method));
-	}
+	list_methods(allowed, exchange->found.allowed);
 	http_reply_problem(
 		&exchange->reply,
 		405,
@@ -96,6 +103,17 @@ static void find_route(
 	if (strlen(exchange->path) != head->path_len) {
 		http_reply_problem(reply, 400, NULL, "the path holds a NUL");
 		return;
+	}
+	if (strcmp(head->method, "OPTIONS") == 0) {
+		unsigned methods =
+			http_route_cross_origin(conf->tables, conf->n_tables, exchange->path);
+
+		exchange->is_preflight = methods != 0;
+		if (methods != 0) {
+			http_reply_empty(reply, 204);
+			list_methods(reply->allow, methods);
+			return;
+		}
 	}
 	method_r = http_method_parse(&method, head->method);
 	r = http_route_match(
@@ -143,6 +161,108 @@ static void check_body_head(
 		);
 }
 
+// ---- who asks ---------------------------------------------------------------------------------
+
+// RFC 6750 section 2.1: "Bearer", one or more spaces, a token68.
+static const char *bearer_token(const char *authorization)
+{
+	static const char scheme[] = "Bearer ";
+
+	if (authorization == NULL || strncasecmp(authorization, scheme, strlen(scheme)) != 0)
+		return NULL;
+	authorization += strlen(scheme);
+	return authorization + strspn(authorization, " ");
+}
+
+static void refuse_rate(struct http_reply *reply, uint32_t retry_after_sec)
+{
+	http_reply_problem(
+		reply,
+		429,
+		NULL,
+		"too many requests from this address; come back in %u s",
+		retry_after_sec
+	);
+	reply->retry_after_sec = retry_after_sec;
+}
+
+static void challenge(struct http_reply *reply, const char *detail)
+{
+	http_reply_problem(reply, 401, NULL, "%s", detail);
+	reply->is_challenged = true;
+}
+
+static void check_access(
+	struct http_exchange *exchange,
+	const struct http_exchange_conf *conf,
+	const struct http_head *head
+)
+{
+	struct http_caller *caller = &exchange->request.caller;
+	enum http_access access = exchange->found.route->access;
+	struct http_reply *reply = &exchange->reply;
+	const char *token;
+
+	exchange->is_cross_origin = access != HTTP_OPERATOR;
+	if (exchange->request.is_local) {
+		caller->role = HTTP_ROLE_OPERATOR;
+		return;
+	}
+	if (access == HTTP_PUBLIC)
+		return;
+	token = bearer_token(head->authorization);
+	if (token == NULL)
+		challenge(reply, "send the header Authorization: Bearer, with a token");
+	else if (conf->authenticate == NULL || conf->authenticate(conf->authenticate_ctx, token, caller) < 0)
+		challenge(reply, "the bearer token is unknown or has expired");
+	else if (access == HTTP_OPERATOR && caller->role != HTTP_ROLE_OPERATOR)
+		http_reply_problem(reply, 403, NULL, "only the operator may do this");
+}
+
+// ---- what the client has already ---------------------------------------------------------------
+
+// RFC 9110 section 13.1.2: a list of entity tags, compared weakly, or "*".
+static bool is_in_list(const char *list, const char *etag)
+{
+	size_t len = strlen(etag);
+
+	for (const char *p = list; *p != '\0';) {
+		p += strspn(p, ", \t");
+		if (*p == '*')
+			return true;
+		if (strncmp(p, "W/", 2) == 0)
+			p += 2;
+		if (strncmp(p, etag, len) == 0 && (p[len] == '\0' || strchr(", \t", p[len])))
+			return true;
+		p += strcspn(p, ",");
+	}
+	return false;
+}
+
+// FNV-1a: it tells versions of one resource apart, nobody gains from a collision.
+static uint64_t hash_body(const struct http_reply *reply)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < reply->body_len; i++)
+		hash = (hash ^ (unsigned char)reply->body[i]) * 0x100000001b3;
+	return hash;
+}
+
+static void tag_reply(struct http_exchange *exchange, const struct http_head *head)
+{
+	struct http_reply *reply = &exchange->reply;
+	char etag[sizeof(reply->etag)];
+
+	if (exchange->request.method != HTTP_GET || reply->status != 200 || reply->is_secret ||
+	    reply->body_len > MAX_TAGGED_BYTES)
+		return;
+	snprintf(etag, sizeof(etag), "\"%016llx\"", (unsigned long long)hash_body(reply));
+	if (head->if_none_match != NULL && is_in_list(head->if_none_match, etag))
+		http_reply_empty(reply, 304);
+	memcpy(reply->etag, etag, sizeof(etag));
+}
+
 static void copy_query(struct http_exchange *exchange, const struct http_head *head)
 {
 	for (unsigned i = 0; i < head->n_query; i++) {
@@ -185,7 +305,12 @@ enum http_exchange_next http_exchange_begin(
 			http_reply_problem(reply, 400, NULL, "Content-Length is not a number");
 		return HTTP_EXCHANGE_REPLY;
 	}
-	find_route(exchange, conf, head);
+	if (head->retry_after_sec > 0)
+		refuse_rate(reply, head->retry_after_sec);
+	if (reply->status == 0)
+		find_route(exchange, conf, head);
+	if (reply->status == 0)
+		check_access(exchange, conf, head);
 	if (reply->status == 0 && head->is_query_cut)
 		http_reply_problem(reply, 414, NULL, "too many or too long query parameters");
 	if (reply->status == 0)
@@ -202,6 +327,7 @@ enum http_exchange_next http_exchange_begin(
 	copy_query(exchange, head);
 	if (exchange->body_bytes == 0) {
 		run_handler(exchange);
+		tag_reply(exchange, head);
 		return HTTP_EXCHANGE_REPLY;
 	}
 	exchange->body = malloc(exchange->body_bytes);

@@ -16,6 +16,10 @@ struct http_exchange_conf {
 	const struct http_route_table *tables;
 	size_t n_tables;
 	size_t max_body_bytes;
+	// Who holds a bearer token; NULL: nobody. Returns: 0, or -EACCES for a token that is unknown or
+	// expired.
+	int (*authenticate)(void *ctx, const char *token, struct http_caller *ret);
+	void *authenticate_ctx;
 };
 
 // What the parser says about a request; pointers need to live only through http_exchange_begin().
@@ -28,6 +32,9 @@ struct http_head {
 	bool is_query_cut; // there were more parameters, or longer ones
 	const char *content_length; // "" when the header is absent
 	const char *content_type; // likewise
+	const char *authorization; // likewise; NULL as ""
+	const char *if_none_match; // likewise; NULL as ""
+	uint32_t retry_after_sec; // the client has asked too much: come back then; 0 = go on
 	bool has_transfer_encoding;
 };
 
@@ -46,6 +53,8 @@ struct http_exchange {
 	size_t body_bytes; // announced
 	bool is_discarding; // the reply stands already, the body is only read
 	bool must_close; // after the reply: what follows on the connection cannot be trusted
+	bool is_cross_origin; // the reply is for scripts of any origin
+	bool is_preflight; // their browser asks before the request (Fetch standard, CORS protocol)
 	struct http_reply reply;
 	size_t n_sent; // bytes of reply.body
 };

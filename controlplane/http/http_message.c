@@ -124,6 +124,7 @@ const char *http_status_text(int status)
 		{201, "Created"},
 		{202, "Accepted"},
 		{204, "No Content"},
+		{304, "Not Modified"},
 		{400, "Bad Request"},
 		{401, "Unauthorized"},
 		{403, "Forbidden"},

@@ -8,13 +8,23 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define HTTP_MAX_PARAMS 4
 #define HTTP_PARAM_CAP 128 // bytes of one decoded path segment
 #define HTTP_MAX_QUERY 8 // parameters
 #define HTTP_QUERY_CAP 192 // bytes of one, "name=value", decoded
 
+#define HTTP_BUYER_BYTES 20 // an EVM address
+
 enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE };
+
+enum http_role { HTTP_ROLE_NOBODY, HTTP_ROLE_BUYER, HTTP_ROLE_OPERATOR };
+
+struct http_caller {
+	enum http_role role;
+	uint8_t buyer[HTTP_BUYER_BYTES]; // of HTTP_ROLE_BUYER
+};
 
 struct http_request {
 	enum http_method method;
@@ -24,13 +34,18 @@ struct http_request {
 	const char *params[HTTP_MAX_PARAMS]; // the pattern's braces in their order
 	const struct json_value *body; // NULL when the request has none
 	bool is_local; // came over the UNIX socket, whose mode says who may
+	// As the route's access demands; on a public route always HTTP_ROLE_NOBODY, but for is_local.
+	struct http_caller caller;
 };
 
 struct http_reply {
 	int status; // 0 until a handler has answered
 	const char *content_type; // static
 	char location[HTTP_PARAM_CAP + 64]; // "" for none
-	char allow[64]; // for a 405
+	char allow[64]; // for a 405, and the methods of a preflight
+	char etag[24]; // "" for none; set by the exchange
+	bool is_challenged; // a 401 that names the scheme
+	uint32_t retry_after_sec; // 0 = no header
 	char *body; // malloc'd; the server frees it
 	bool is_secret; // the body is wiped once it is sent
 	size_t body_len;

@@ -101,3 +101,22 @@ int http_route_match(
 	}
 	return ret->allowed != 0 ? -EOPNOTSUPP : -ENOENT;
 }
+
+unsigned http_route_cross_origin(
+	const struct http_route_table *tables, size_t n_tables, const char *path
+)
+{
+	struct http_route_found found;
+	unsigned methods = 0;
+
+	for (size_t t = 0; t < n_tables; t++) {
+		for (size_t i = 0; i < tables[t].n_routes; i++) {
+			const struct http_route *route = &tables[t].routes[i];
+
+			if (route->access != HTTP_OPERATOR &&
+			    match_pattern(&found, route->pattern, path) == 0)
+				methods |= 1u << route->method;
+		}
+	}
+	return methods;
+}

@@ -9,10 +9,19 @@
 
 #include <stddef.h>
 
+// Who may call. Buyers' and public routes answer any web page's script (CORS): neither cookies nor
+// addresses give anybody rights here, only the bearer token that the page itself must hold.
+enum http_access {
+	HTTP_OPERATOR, // the UNIX socket, or the admin token
+	HTTP_BUYER, // and a buyer's token; the handler checks what belongs to that buyer
+	HTTP_PUBLIC,
+};
+
 struct http_route {
 	enum http_method method;
 	const char *pattern;
 	void (*handle)(void *ctx, const struct http_request *request, struct http_reply *reply);
+	enum http_access access;
 };
 
 // One module's routes and the context of its handlers.
@@ -42,6 +51,11 @@ int http_route_match(
 	size_t n_tables,
 	enum http_method method,
 	const char *path
+);
+
+// Returns: bit per method that scripts of other origins may use on the path; 0 for none.
+unsigned http_route_cross_origin(
+	const struct http_route_table *tables, size_t n_tables, const char *path
 );
 
 // Returns: 0, or -EINVAL for a method that no route can have.

@@ -13,10 +13,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -25,6 +27,7 @@
 #define MAX_TABLES 16
 #define DRAIN_US (1 * LWS_US_PER_SEC)
 #define SWEEP_MS 250
+#define REFRESH_MS 1000
 #define ACCEPT_BATCH 32 // so that a flood of connections does not starve the timers
 
 // A descriptor of somebody's, or a timer's.
@@ -40,6 +43,7 @@ struct http_server {
 	struct lws_context *context;
 	struct lws_vhost *vhost;
 	struct http_listen listener;
+	struct http_tcp tcp;
 	struct http_route_table tables[MAX_TABLES];
 	LIST_HEAD(, http_watch) watches;
 	bool is_stopping; // atomic
@@ -186,6 +190,28 @@ static void on_listener(void *ctx, int fd)
 	}
 }
 
+static void on_tcp_listener(void *ctx, int fd)
+{
+	struct http_server *server = ctx;
+
+	(void)fd;
+	for (int i = 0; i < ACCEPT_BATCH; i++) {
+		uint8_t addr[16];
+		int conn_fd = http_tcp_accept(&server->tcp, addr);
+
+		if (conn_fd < 0)
+			return;
+		http_conn_accept_remote(&server->pool, &server->tcp, conn_fd, addr);
+	}
+}
+
+static void on_refresh(void *ctx)
+{
+	struct http_server *server = ctx;
+
+	http_tcp_refresh(&server->tcp);
+}
+
 static void on_sweep(void *ctx)
 {
 	struct http_server *server = ctx;
@@ -211,14 +237,17 @@ static int create_context(struct http_server *server)
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
 		.protocols = protocols,
 		.options = LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME |
-			LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
+			LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS |
+			(server->pool.conf.tls_certificate == NULL
+				 ? 0
+				 : LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT),
 		.server_string = "tollwire",
 		.alpn = "http/1.1",
 		.timeout_secs = server->pool.conf.request_timeout_sec,
 		.keepalive_timeout = (int)server->pool.conf.idle_timeout_sec,
 		.max_http_header_data = 4096,
-		.max_http_header_pool = 64,
-		.fd_limit_per_thread = server->pool.conf.max_connections + 64,
+		.max_http_header_pool = 128,
+		.fd_limit_per_thread = 2 * server->pool.conf.max_connections + 64,
 		.vhost_name = "tollwire",
 	};
 
@@ -234,12 +263,37 @@ static void set_defaults(struct http_server_conf *conf)
 {
 	if (conf->max_connections == 0)
 		conf->max_connections = 256;
+	if (conf->connections_per_address == 0)
+		conf->connections_per_address = 64;
+	if (conf->requests_per_minute == 0)
+		conf->requests_per_minute = 1200;
 	if (conf->max_body_bytes == 0)
 		conf->max_body_bytes = 65536;
 	if (conf->request_timeout_sec == 0)
 		conf->request_timeout_sec = 10;
 	if (conf->idle_timeout_sec == 0)
 		conf->idle_timeout_sec = 60;
+}
+
+// The TCP side. Returns: 0 or -errno with err.
+static int open_tcp(struct http_server *server, char *err, size_t err_len)
+{
+	const struct http_server_conf *conf = &server->pool.conf;
+	uint64_t seed;
+	int r;
+
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		return -EIO;
+	r = http_limit_init(
+		&server->pool.limit, conf->connections_per_address, conf->requests_per_minute, seed
+	);
+	if (r == 0)
+		r = http_tcp_open(&server->tcp, server->context, protocols, conf, err, err_len);
+	if (r == 0 && server->tcp.fd >= 0)
+		r = http_server_watch_add(server, server->tcp.fd, on_tcp_listener, server);
+	if (r == 0 && server->tcp.fd >= 0)
+		r = http_server_timer_add(server, REFRESH_MS, on_refresh, server);
+	return r;
 }
 
 int http_server_create(
@@ -258,6 +312,8 @@ int http_server_create(
 	server->pool.exchange_conf.tables = server->tables;
 	server->pool.exchange_conf.max_body_bytes = server->pool.conf.max_body_bytes;
 	server->signal_fd = -1;
+	server->tcp.fd = -1;
+	err[0] = '\0';
 	r = http_listen_open(&server->listener, conf->socket_path, conf->socket_mode, err, err_len);
 	if (r < 0) {
 		free(server);
@@ -270,8 +326,11 @@ int http_server_create(
 		r = take_signals(server);
 	if (r == 0)
 		r = http_server_timer_add(server, SWEEP_MS, on_sweep, server);
+	if (r == 0)
+		r = open_tcp(server, err, err_len);
 	if (r < 0) {
-		snprintf(err, err_len, "cannot start the event loop: %s", strerror(-r));
+		if (err[0] == '\0')
+			snprintf(err, err_len, "cannot start the event loop: %s", strerror(-r));
 		http_server_destroy(server);
 		return r;
 	}
@@ -287,6 +346,8 @@ void http_server_destroy(struct http_server *server)
 		return;
 	if (server->context != NULL)
 		lws_context_destroy(server->context);
+	http_tcp_close(&server->tcp);
+	http_limit_fini(&server->pool.limit);
 	while ((watch = LIST_FIRST(&server->watches)) != NULL) {
 		LIST_REMOVE(watch, link);
 		free(watch);
@@ -295,6 +356,29 @@ void http_server_destroy(struct http_server *server)
 		close(server->signal_fd);
 	http_listen_close(&server->listener);
 	free(server);
+}
+
+void http_server_authenticate_with(
+	struct http_server *server,
+	int (*authenticate)(void *ctx, const char *token, struct http_caller *ret),
+	void *ctx
+)
+{
+	server->pool.exchange_conf.authenticate = authenticate;
+	server->pool.exchange_conf.authenticate_ctx = ctx;
+}
+
+uint16_t http_server_port(const struct http_server *server)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+
+	if (server->tcp.fd < 0 || getsockname(server->tcp.fd, (struct sockaddr *)&addr, &len) < 0)
+		return 0;
+	return ntohs(
+		addr.ss_family == AF_INET ? ((struct sockaddr_in *)&addr)->sin_port
+					  : ((struct sockaddr_in6 *)&addr)->sin6_port
+	);
 }
 
 int http_server_routes_add(

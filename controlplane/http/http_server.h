@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one door to libwebsockets, and the control plane's event loop: HTTP/1.1 over a UNIX socket,
-// timers, file descriptors, the signals that end it. One thread creates it, runs it and is called
+// The one door to libwebsockets, and the control plane's event loop: HTTP/1.1 over a UNIX socket and,
+// where it is configured, TCP with or without TLS; timers, file descriptors, the signals that end it. One thread creates it, runs it and is called
 // back by it; only http_server_stop() may come from elsewhere. Handlers: http_message.h.
 //
 // SIGTERM and SIGINT are blocked in http_server_create() and arrive through the loop; create the
@@ -12,14 +12,20 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct http_server;
 
 struct http_server_conf {
 	const char *socket_path; // absolute
 	unsigned socket_mode; // permission bits, 0660
+	const struct sockaddr_storage *listen; // AF_INET or AF_INET6; NULL: no TCP
+	const char *tls_certificate, *tls_key; // PEM files; NULL: TCP without TLS
 	// 0 in the fields below means the default beside it.
-	uint32_t max_connections; // 256; more are refused with 503
+	uint32_t
+		max_connections; // 256 over TCP and as many over the socket; more are refused with 503
+	uint32_t connections_per_address; // 64, TCP only; more are refused with 429
+	uint32_t requests_per_minute; // 1200 of one address, TCP only; more are refused with 429
 	uint32_t max_body_bytes; // 65536
 	uint32_t request_timeout_sec; // 10; from the first byte of a request to its last, and again
 		// for the reply: who is slower is cut off
@@ -37,6 +43,16 @@ int http_server_create(
 
 // Closes connections, removes the socket file. NULL is a no-op.
 void http_server_destroy(struct http_server *server);
+
+// Who holds a bearer token, for what comes over TCP. Without it such requests reach public routes only.
+void http_server_authenticate_with(
+	struct http_server *server,
+	int (*authenticate)(void *ctx, const char *token, struct http_caller *ret),
+	void *ctx
+);
+
+// Where TCP listens, when the configured port was 0. Returns: 0 without TCP.
+uint16_t http_server_port(const struct http_server *server);
 
 // Adds one module's routes. The array is kept, not copied; ctx goes to every handler of it.
 //
@@ -73,6 +89,7 @@ void http_server_stop(struct http_server *server);
 struct http_server_stats {
 	uint64_t n_requests;
 	uint64_t n_refused; // 4xx by the server itself: malformed, too large, unknown path
+	uint64_t n_over_rate; // requests answered with 429
 	uint64_t n_timeouts; // slow clients cut off
 	uint32_t n_connections;
 };

@@ -161,6 +161,17 @@ static void test_ranges(void **state)
 		{"tunnel: {dns: ['224.0.0.1']}\n",
 		 {"f:3: key 'tunnel.dns[0]': value '\"224.0.0.1\"' is an address that no host can "
 		  "have" UNICAST}},
+		{"api: {listen: '127.0.0.1'}\n",
+		 {"f:3: key 'api.listen': value '\"127.0.0.1\"' has no port; allowed: an address "
+		  "and "
+		  "port, such as 127.0.0.1:8080 or [::]:8443, or none"}},
+		{"api: {listen: '0.0.0.0:8080'}\n",
+		 {CONFIG_ROWS_WARNING
+		  "f:3: key 'api.tls': value 'false' leaves tokens readable on the way to "
+		  "api.listen; set it, or listen on 127.0.0.1 behind a proxy that speaks TLS"}},
+		{"api: {max_connections: 8, connections_per_address: 9}\n",
+		 {"f:3: key 'api.connections_per_address': value '9' is more than "
+		  "api.max_connections; allowed: at most 8"}},
 		{"api: {socket_mode: 0666}\n",
 		 {"f:3: key 'api.socket_mode': value '0666' lets everybody in; allowed: octal, "
 		  "read "

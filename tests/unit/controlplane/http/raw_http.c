@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 
+#include <arpa/inet.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,22 @@ int raw_http_connect(const char *path)
 		close(fd);
 		usleep(5000);
 	} while (clock_mono_ns(&clock_system) < deadline_ns);
+	return -1;
+}
+
+int raw_http_connect_tcp(const char *from, uint16_t port)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	inet_pton(AF_INET, from, &addr.sin_addr);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0) {
+		inet_pton(AF_INET, "127.0.0.1", &addr.sin_addr);
+		addr.sin_port = htons(port);
+		if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
+			return fd;
+	}
+	close(fd);
 	return -1;
 }
 
@@ -69,6 +86,9 @@ int raw_http_read(int fd, char *head, size_t head_cap, char *body, size_t body_c
 		head[++len] = '\0';
 	}
 	length = strcasestr(head, "\r\ncontent-length:");
+	body[0] = '\0';
+	if (strncmp(head + 8, " 204 ", 5) == 0 || strncmp(head + 8, " 304 ", 5) == 0)
+		return length == NULL ? atoi(head + 9) : -1; // RFC 9110 section 8.6
 	if (strncmp(head, "HTTP/1.1 ", 9) != 0 || length == NULL)
 		return -1;
 	want = strtoul(length + strlen("\r\ncontent-length:"), NULL, 10);

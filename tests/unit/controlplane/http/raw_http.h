@@ -4,9 +4,13 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 // Returns: a connected socket; -1 when nobody listens within five seconds.
 int raw_http_connect(const char *path);
+
+// To 127.0.0.1:port from another address of 127/8. Returns: a connected socket or -1.
+int raw_http_connect_tcp(const char *from, uint16_t port);
 
 // Sends all of it. Returns: 0, or -1 when the server has closed the connection.
 int raw_http_send(int fd, const void *data, size_t len);

@@ -15,13 +15,13 @@ static void handle(void *ctx, const struct http_request *request, struct http_re
 }
 
 static const struct http_route first[] = {
-	{HTTP_GET, "/a", handle},
-	{HTTP_GET, "/a/{x}", handle},
-	{HTTP_POST, "/a/{x}/b", handle},
+	{HTTP_GET, "/a", handle, HTTP_OPERATOR},
+	{HTTP_GET, "/a/{x}", handle, HTTP_OPERATOR},
+	{HTTP_POST, "/a/{x}/b", handle, HTTP_OPERATOR},
 };
 static const struct http_route second[] = {
-	{HTTP_DELETE, "/a/{x}", handle},
-	{HTTP_GET, "/{x}/{y}/{z}/{w}", handle},
+	{HTTP_DELETE, "/a/{x}", handle, HTTP_OPERATOR},
+	{HTTP_GET, "/{x}/{y}/{z}/{w}", handle, HTTP_OPERATOR},
 };
 static char first_ctx, second_ctx;
 static const struct http_route_table tables[] = {

@@ -96,12 +96,12 @@ static void no_content(void *ctx, const struct http_request *request, struct htt
 }
 
 static const struct http_route routes[] = {
-	{HTTP_GET, "/ticks", get_ticks},
-	{HTTP_GET, "/big", get_big},
-	{HTTP_GET, "/silent", no_answer},
-	{HTTP_POST, "/echo/{what}", echo},
-	{HTTP_POST, "/ticks", get_ticks},
-	{HTTP_DELETE, "/echo/{what}", no_content},
+	{HTTP_GET, "/ticks", get_ticks, HTTP_OPERATOR},
+	{HTTP_GET, "/big", get_big, HTTP_OPERATOR},
+	{HTTP_GET, "/silent", no_answer, HTTP_OPERATOR},
+	{HTTP_POST, "/echo/{what}", echo, HTTP_OPERATOR},
+	{HTTP_POST, "/ticks", get_ticks, HTTP_OPERATOR},
+	{HTTP_DELETE, "/echo/{what}", no_content, HTTP_OPERATOR},
 };
 
 static void serve(void)
