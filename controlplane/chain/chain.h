@@ -94,6 +94,7 @@ struct chain_event {
 	uint8_t usage_signer[32];
 	uint8_t mode; // 0 voucher, 1 attested, 2 optimistic
 	struct u256 price_per_gb;
+	struct u256 node_id;
 };
 
 // Where a transaction stands.
@@ -187,7 +188,9 @@ struct chain_driver_ops {
 	  const uint8_t signer[32],
 	  char why[CHAIN_WHY_SIZE]);
 
-	/* Reads on from the cursor, up to `confirmations` below the head. */
+	/* Reads on from the cursor, up to `confirmations` below the head. Purchases at other nodes are
+	 * left out; what else the contract says about sessions that nobody here knows is not, since
+	 * only the reader knows which those are. */
 	int (*watch
 	)(void *driver,
 	  const struct chain_cursor *cursor,

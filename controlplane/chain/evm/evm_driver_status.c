@@ -25,6 +25,7 @@ static void evm_driver_event_created(const struct evm_escrow_event *from, struct
 	to->buyer_amount = from->u.created.deposit;
 	to->mode = from->u.created.mode;
 	to->price_per_gb = from->u.created.terms.price_per_gb;
+	to->node_id = from->u.created.node_id;
 	evm_driver_pad_address(to->buyer, from->u.created.buyer);
 	evm_driver_pad_address(to->voucher_signer, from->u.created.voucher_signer);
 	evm_driver_pad_address(to->asset, from->u.created.terms.asset);

@@ -221,7 +221,10 @@ static int evm_driver_events_of(
 			return -EAGAIN;
 		}
 		r = evm_driver_event(log, event);
-		if (r == -ENOENT)
+		// A purchase at another node of the same escrow is not ours.
+		if (r == -ENOENT ||
+		    (r == 0 && event->kind == CHAIN_EVENT_CREATED &&
+		     !u256_equal(event->node_id, driver->conf.node_id)))
 			continue;
 		if (r < 0) {
 			evm_rpc_blame(

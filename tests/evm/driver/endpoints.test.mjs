@@ -120,6 +120,16 @@ test("reading events in their order, two confirmations deep", () => with_liar("n
 	assert.equal(relevant(events(deeper.out)).length, 6);
 }));
 
+test("purchases at another node of the same escrow are not ours", () => with_liar("none", async (s) => {
+	const own = await s.f.buy();
+	const other = await s.f.register({ name: "exit-2" }, s.f.stranger);
+	await s.f.buy({ nodeId: other });
+	const again = await s.f.buy();
+	await s.chain.rpc("anvil_mine", "0x3");
+	const { out } = await start(s.args({}, "watch", "0")).ended;
+	assert.deepEqual(events(out).map((e) => e.id), [own, again]);
+}));
+
 test("a reorganisation unwinds what was read and reads the other branch", () => with_liar("none", async (s) => {
 	const a = await s.f.buy();
 	await s.chain.rpc("anvil_mine", "0x3");
