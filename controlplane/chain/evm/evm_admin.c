@@ -20,29 +20,31 @@
 
 // The call object of eth_call and eth_estimateGas; free it.
 static char *evm_admin_format_call(
-	const struct evm_admin *admin,
-	const uint8_t *to,
-	const uint8_t *data,
-	size_t len,
-	const char *tail
+	const struct evm_admin *admin, const struct evm_admin_tx *tx, const char *tail
 )
 {
 	char from_text[EVM_ADDRESS_TEXT_SIZE], to_text[EVM_ADDRESS_TEXT_SIZE] = "";
-	uint8_t from[EVM_ADDRESS_SIZE];
-	char *params = malloc(EVM_HEX_SIZE(len) + 256), *at = params;
+	uint8_t from[EVM_ADDRESS_SIZE] = {0};
+	char *params = malloc(EVM_HEX_SIZE(tx->len) + 512), *at = params;
+	char value[U256_HEX_SIZE];
 
 	if (params == NULL)
 		return NULL;
-	evm_signer_address(admin->signer, from);
+	if (admin->signer != NULL)
+		evm_signer_address(admin->signer, from);
 	evm_address_format(from, from_text);
 	at += sprintf(at, "[{\"from\":\"%s\",", from_text);
-	if (to != NULL) {
-		evm_address_format(to, to_text);
+	if (tx->to != NULL) {
+		evm_address_format(tx->to, to_text);
 		at += sprintf(at, "\"to\":\"%s\",", to_text);
 	}
+	if (!u256_is_zero(tx->value_wei)) {
+		u256_format_quantity(tx->value_wei, value);
+		at += sprintf(at, "\"value\":\"%s\",", value);
+	}
 	at += sprintf(at, "\"data\":\"");
-	evm_hex_format(data, len, at);
-	sprintf(at + EVM_HEX_SIZE(len) - 1, "\"}%s]", tail);
+	evm_hex_format(tx->data, tx->len, at);
+	sprintf(at + EVM_HEX_SIZE(tx->len) - 1, "\"}%s]", tail);
 	return params;
 }
 
@@ -84,7 +86,8 @@ int evm_admin_call(
 	char why[CHAIN_WHY_SIZE]
 )
 {
-	char *params = evm_admin_format_call(admin, to, data, len, ",\"latest\"");
+	struct evm_admin_tx tx = {.to = to, .data = data, .len = len};
+	char *params = evm_admin_format_call(admin, &tx, ",\"latest\"");
 	struct evm_rpc_call call = {.method = "eth_call", .params = params};
 	const char *text;
 	int r;
@@ -105,14 +108,12 @@ int evm_admin_call(
 
 static int evm_admin_estimate(
 	const struct evm_admin *admin,
-	const uint8_t *to,
-	const uint8_t *data,
-	size_t len,
+	const struct evm_admin_tx *tx,
 	uint64_t *ret,
 	char why[CHAIN_WHY_SIZE]
 )
 {
-	char *params = evm_admin_format_call(admin, to, data, len, "");
+	char *params = evm_admin_format_call(admin, tx, "");
 	struct evm_rpc_call call = {.method = "eth_estimateGas", .params = params};
 	uint64_t gas;
 	int r;
@@ -177,11 +178,9 @@ static int evm_admin_wait(
 	return -ETIMEDOUT;
 }
 
-int evm_admin_send(
+int evm_admin_send_tx(
 	const struct evm_admin *admin,
-	const uint8_t *to,
-	const uint8_t *data,
-	size_t len,
+	const struct evm_admin_tx *order,
 	struct evm_admin_result *ret,
 	char why[CHAIN_WHY_SIZE]
 )
@@ -190,26 +189,27 @@ int evm_admin_send(
 	struct evm_tx tx = {
 		.type = EVM_TX_DYNAMIC_FEE,
 		.chain_id = admin->chain_id,
-		.is_create = to == NULL,
-		.data = data,
-		.data_len = len,
+		.is_create = order->to == NULL,
+		.value_wei = order->value_wei,
+		.data = order->data,
+		.data_len = order->len,
 	};
 	struct evm_admin_result result = {0};
 	struct chain_account account;
 	struct chain_fees fees;
-	size_t cap = len + 1024, raw_len;
+	size_t cap = order->len + 1024, raw_len;
 	uint8_t *raw = malloc(cap);
 	int r;
 
 	if (raw == NULL)
 		return -ENOMEM;
-	if (to != NULL)
-		memcpy(tx.to, to, EVM_ADDRESS_SIZE);
+	if (order->to != NULL)
+		memcpy(tx.to, order->to, EVM_ADDRESS_SIZE);
 	r = chain.ops->account(chain.driver, &account, why);
 	if (r == 0)
 		r = chain.ops->fees(chain.driver, &fees, why);
 	if (r == 0)
-		r = evm_admin_estimate(admin, to, data, len, &tx.gas_limit, why);
+		r = evm_admin_estimate(admin, order, &tx.gas_limit, why);
 	if (r == 0) {
 		tx.account_nonce = account.account_nonce;
 		tx.max_fee_per_gas_wei = fees.max_fee_wei;
@@ -226,6 +226,20 @@ int evm_admin_send(
 	if (r == 0)
 		*ret = result;
 	return r;
+}
+
+int evm_admin_send(
+	const struct evm_admin *admin,
+	const uint8_t *to,
+	const uint8_t *data,
+	size_t len,
+	struct evm_admin_result *ret,
+	char why[CHAIN_WHY_SIZE]
+)
+{
+	struct evm_admin_tx tx = {.to = to, .data = data, .len = len};
+
+	return evm_admin_send_tx(admin, &tx, ret, why);
 }
 
 void evm_admin_result_fini(struct evm_admin_result *result)

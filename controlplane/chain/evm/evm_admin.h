@@ -11,6 +11,7 @@
 #include "controlplane/chain/evm/evm_address.h"
 #include "controlplane/chain/evm/evm_driver.h"
 #include "controlplane/chain/evm/evm_signer.h"
+#include "controlplane/chain/u256.h"
 #include "controlplane/json/json.h"
 
 #include <stdint.h>
@@ -19,9 +20,16 @@
 
 struct evm_admin {
 	struct evm_driver *driver;
-	const struct evm_signer *signer;
+	const struct evm_signer *signer; // NULL: calls only
 	uint64_t chain_id;
 	uint32_t wait_sec; // for the receipt
+};
+
+struct evm_admin_tx {
+	const uint8_t *to; // NULL: data is init code
+	const uint8_t *data;
+	size_t len;
+	struct u256 value_wei;
 };
 
 struct evm_admin_result {
@@ -32,10 +40,18 @@ struct evm_admin_result {
 	struct json_value *receipt; // free with evm_admin_result_fini
 };
 
-/* to NULL: data is init code. Estimates, signs, sends, waits.
+/* Estimates, signs, sends, waits.
  * Returns: 0; -EREMOTEIO when the chain refuses the call or the transaction failed, why names the
  * contract's error where it is one of ours; -EDQUOT (balance); -ETIMEDOUT (not mined in time, why
  * names the transaction: it may still be); else as chain.h says. */
+int evm_admin_send_tx(
+	const struct evm_admin *admin,
+	const struct evm_admin_tx *tx,
+	struct evm_admin_result *ret,
+	char why[CHAIN_WHY_SIZE]
+) __attribute__((warn_unused_result));
+
+/* The same without value. */
 int evm_admin_send(
 	const struct evm_admin *admin,
 	const uint8_t *to,

@@ -423,7 +423,8 @@ int evm_driver_create(
 	driver->conf = *conf;
 	driver->signer = signer;
 	driver->range_blocks = conf->range_max_blocks;
-	evm_signer_address(signer, driver->account);
+	if (signer != NULL)
+		evm_signer_address(signer, driver->account);
 	*ret = driver;
 	return 0;
 }
