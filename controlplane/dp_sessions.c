@@ -389,13 +389,16 @@ void dp_sessions_log_event(const struct dp_sessions *all, const struct abi_event
 
 void dp_sessions_probe_store(struct dp_sessions *all)
 {
+	// Larger than a change of one session: a small one fits into pages that became free, also when the
+	// disk is full.
+	static const uint8_t probe[16384];
 	const struct db_key key = db_key_text("store probe");
 	struct db_txn txn;
 
 	if (!all->conf.health->conditions[HEALTH_STORE].is_set)
 		return;
 	db_txn_begin_write(&txn, all->conf.db);
-	db_put_u64(&txn, DB_META, &key, unix_now(all));
+	db_put(&txn, DB_META, &key, probe, sizeof(probe));
 	if (db_txn_commit(&txn) != 0)
 		return;
 	health_clear(all->conf.health, HEALTH_STORE);

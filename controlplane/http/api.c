@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int api_register(struct http_server *server, struct control *control)
 {
@@ -42,8 +43,19 @@ static int status_of(int code)
 	}
 }
 
-void api_reply_session_error(struct http_reply *reply, const struct session_error *err)
+void api_reply_session_error(
+	struct control *control, struct http_reply *reply, const struct session_error *err
+)
 {
+	// Not the caller's fault: the node is not well until the store takes a write again.
+	if (strcmp(err->field, "store") == 0)
+		health_set(
+			control->health,
+			HEALTH_STORE,
+			clock_unix_ns(control->clock),
+			"%s",
+			err->text
+		);
 	http_reply_problem(reply, status_of(err->code), err->field, "%s", err->text);
 }
 

@@ -13,7 +13,9 @@
 int api_register(struct http_server *server, struct control *control);
 
 // The reply to a failed operation on a session: the status that fits err->code, err->field, err->text.
-void api_reply_session_error(struct http_reply *reply, const struct session_error *err);
+void api_reply_session_error(
+	struct control *control, struct http_reply *reply, const struct session_error *err
+);
 
 // A decimal query parameter; value keeps what it is when the parameter is absent.
 //

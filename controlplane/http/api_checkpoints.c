@@ -65,7 +65,7 @@ static void list_checkpoints(
 	    !api_get_number(request, "limit", LIST_MAX, &list.n_left, reply))
 		return;
 	if (session_lookup(control->sessions, request->params[0], &session, &err) < 0) {
-		api_reply_session_error(reply, &err);
+		api_reply_session_error(control, reply, &err);
 		return;
 	}
 	json_writer_init(&list.writer);

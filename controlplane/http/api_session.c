@@ -28,7 +28,7 @@ static bool find(
 
 	if (session_lookup(control->sessions, request->params[0], ret, &err) == 0)
 		return true;
-	api_reply_session_error(reply, &err);
+	api_reply_session_error(control, reply, &err);
 	return false;
 }
 
@@ -92,7 +92,7 @@ static void list_sessions(void *ctx, const struct http_request *request, struct 
 	json_begin_array(&list.writer, "sessions");
 	if (session_each(list.control->sessions, from, list_session, &list, &err) < 0) {
 		json_writer_abort(&list.writer);
-		api_reply_session_error(reply, &err);
+		api_reply_session_error(list.control, reply, &err);
 		return;
 	}
 	json_end(&list.writer);
@@ -157,7 +157,7 @@ static void create_session(void *ctx, const struct http_request *request, struct
 		return;
 	}
 	if (session_add(control->sessions, &add, &session, &err) < 0) {
-		api_reply_session_error(reply, &err);
+		api_reply_session_error(control, reply, &err);
 		return;
 	}
 	snprintf(
@@ -208,7 +208,7 @@ static void change_by(
 	if (json_reader_finish(&reader) < 0)
 		http_reply_reader_error(reply, &reader);
 	else if (change(control->sessions, session.id, amount, &after, &err) < 0)
-		api_reply_session_error(reply, &err);
+		api_reply_session_error(control, reply, &err);
 	else
 		reply_session(control, &after, 200, reply);
 }
@@ -240,7 +240,7 @@ static void change(
 	if (!find(control, request, &session, reply))
 		return;
 	if (run(control->sessions, session.id, &after, &err) < 0)
-		api_reply_session_error(reply, &err);
+		api_reply_session_error(control, reply, &err);
 	else
 		reply_session(control, &after, 200, reply);
 }
@@ -326,7 +326,7 @@ static void get_config(void *ctx, const struct http_request *request, struct htt
 	}
 	if (session.is_private_key_kept &&
 	    session_read_private_key(control->sessions, session.id, key, &err) < 0) {
-		api_reply_session_error(reply, &err);
+		api_reply_session_error(control, reply, &err);
 		return;
 	}
 	memcpy(&inner_be, session.inner.addr, sizeof(inner_be));

@@ -94,7 +94,7 @@ static void get_status(void *ctx, const struct http_request *request, struct htt
 
 	(void)request;
 	if (session_each(control->sessions, 0, count_session, &count, &err) < 0) {
-		api_reply_session_error(reply, &err);
+		api_reply_session_error(control, reply, &err);
 		return;
 	}
 	json_writer_init(&writer);
