@@ -249,7 +249,7 @@ topo_addresses() {
 # ---- the node --------------------------------------------------------------------------------
 
 dataplane_is_up() {
-	kill -0 "$dataplane_pid" 2>/dev/null && dp key >/dev/null 2>&1
+	grep -q 'dataplane: running' "$tmp/dataplane.log" && dp key >/dev/null 2>&1
 }
 
 dataplane_start() {
