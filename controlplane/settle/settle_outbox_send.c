@@ -166,12 +166,16 @@ int settle_outbox_sign(struct settle_outbox *outbox, struct settle_tx *tx)
 	if (r < 0)
 		return r;
 	r = settle_outbox_quote(outbox, &call, &account, &suggested, &tx->gas_limit, why);
+	// The contract passes over bad items one by one, so this is about the whole call: not (any more)
+	// the settler, the wrong node. Nothing is sent, nothing counts against the items; it is tried
+	// again until somebody mended it.
 	if (r == -EREMOTEIO) {
 		settle_outbox_alert(outbox, SETTLE_ALERT_REFUSED, "%s", why);
-		return settle_outbox_drop(outbox, tx, why, true);
+		return 0;
 	}
 	if (r < 0)
 		return settle_outbox_chain_error(outbox, r, why);
+	settle_outbox_calm(outbox, SETTLE_ALERT_REFUSED);
 	if (settle_fee_first(&suggested, outbox->conf.fee_ceiling_wei, &fees) < 0) {
 		settle_outbox_fee_alert(outbox, &suggested);
 		return 0;

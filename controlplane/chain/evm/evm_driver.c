@@ -241,6 +241,22 @@ static int evm_driver_encode_call(
 	return r;
 }
 
+// The contract's error by name, where the refusal carries one.
+static void evm_driver_explain(const struct evm_rpc_error *error, char why[CHAIN_WHY_SIZE])
+{
+	uint8_t data[sizeof(error->data) / 2];
+	size_t len;
+
+	if (evm_hex_parse_bytes(error->data, data, sizeof(data), &len) == 0 &&
+	    len >= EVM_ABI_SELECTOR)
+		snprintf(
+			why,
+			CHAIN_WHY_SIZE,
+			"the escrow refuses the whole batch: %s",
+			evm_escrow_error_name(data)
+		);
+}
+
 static int evm_driver_gas(
 	void *ctx, const struct chain_call *call, uint64_t *ret, char why[CHAIN_WHY_SIZE]
 )
@@ -268,6 +284,8 @@ static int evm_driver_gas(
 	}
 	free(params);
 	if (r < 0) {
+		if (r == -EREMOTEIO)
+			evm_driver_explain(&ask.error, why);
 		evm_rpc_call_fini(&ask);
 		return r;
 	}

@@ -73,7 +73,7 @@ for (const lie of Object.keys(SETTLING)) {
 		await s.queue(list);
 		s.pump(30);
 		const run = s.startRun({ rpc: liar.url, timeout_ms: 400, max_ms: 30000 });
-		await delay(1500);
+		await delay(700);
 		liar.lie = "none";
 		const result = await run.ended;
 		assert.equal(result.status, 0, result.err);

@@ -184,6 +184,22 @@ scenario("an empty account: told, and settled when it holds money", async (s) =>
 	await s.assertSettledOnce(list);
 });
 
+scenario("not the settler any more: told by name, nothing is sent or held, settled when it is again", async (s) => {
+	const list = await s.sessions(2);
+	await s.queue(list);
+	await s.chain.send(s.f.registry, s.f.operator, "setSettler", [s.f.nodeId, s.f.stranger]);
+	s.pump(30);
+	const run = s.startRun({ skips_max: 1 });
+	await until("the alert", () => /alert refused: .*whole batch: NotOperatorOrSettler/.test(run.soFar().err));
+	await delay(500);
+	assert.equal(Number(await s.chain.rpc("eth_getTransactionCount", s.f.settler, "latest")), 0);
+	await s.chain.send(s.f.registry, s.f.operator, "setSettler", [s.f.nodeId, s.f.settler]);
+	const result = await run.ended;
+	assert.equal(result.status, 0, result.err);
+	assert.match(result.err, /calm refused/);
+	await s.assertSettledOnce(list);
+});
+
 scenario("a reorganisation after done", async (s) => {
 	const list = await s.sessions(3);
 	await s.queue(list);
