@@ -17,5 +17,6 @@ struct control {
 	struct usage_book *usage;
 	struct dp_link *link;
 	struct health *health;
+	struct http_server *server;
 	uint64_t started_unix_ns;
 };

@@ -480,3 +480,17 @@ void dp_link_status(const struct dp_link *link, struct dp_link_status *ret)
 	ret->events_lost = counter_read(&header->events_lost);
 	ret->commands_refused = counter_read(&header->commands_refused);
 }
+
+bool dp_link_counters(const struct dp_link *link, struct dp_link_counters *ret)
+{
+	if (!link->is_attached || abi_attach_is_cut(&link->att))
+		return false;
+	*ret = (struct dp_link_counters){
+		.threads = link->att.threads,
+		.ports = link->att.ports,
+		.n_threads = link->att.n_threads,
+		.n_ports = link->att.n_ports,
+		.tsc_hz = link->att.header->tsc_hz,
+	};
+	return true;
+}

@@ -5,6 +5,7 @@
 // law: what is committed first is sent second. Runs on the loop's thread, never waits.
 #pragma once
 
+#include "common/abi_stats.h"
 #include "controlplane/health.h"
 #include "controlplane/session/session.h"
 #include "controlplane/usage/usage.h"
@@ -50,5 +51,17 @@ struct dp_link_status {
 	uint64_t n_harvested; // dead boots since this start
 	uint8_t node_public_key[32]; // zero while unknown
 };
+
+// The counters of the attached boot, for counter_read(). Valid until the next dp_link_tick().
+struct dp_link_counters {
+	const struct abi_thread_stats *threads;
+	const struct abi_port_stats *ports;
+	uint32_t n_threads; // the last one is the slow path
+	uint32_t n_ports;
+	uint64_t tsc_hz;
+};
+
+// Returns: false without a data plane, or when its counters were cut.
+bool dp_link_counters(const struct dp_link *link, struct dp_link_counters *ret);
 
 void dp_link_status(const struct dp_link *link, struct dp_link_status *ret);

@@ -178,6 +178,7 @@ static int create_server(struct program *program)
 		log_error("main", "api: %s", err);
 		return rc;
 	}
+	control->server = program->server;
 	http_server_authenticate_with(program->server, api_token_authenticate, program->tokens);
 	rc = api_register(program->server, control);
 	if (rc == 0)

@@ -11,6 +11,7 @@ int api_register(struct http_server *server, struct control *control)
 {
 	const struct http_route_table tables[] = {
 		{api_status_routes, api_status_n_routes, control},
+		{api_metrics_routes, api_metrics_n_routes, control},
 		{api_session_routes, api_session_n_routes, control},
 		{api_checkpoints_routes, api_checkpoints_n_routes, control},
 		{api_settlements_routes, api_settlements_n_routes, control},

@@ -31,6 +31,8 @@ bool api_get_number(
 // The tables of the api_*.c files.
 extern const struct http_route api_status_routes[];
 extern const size_t api_status_n_routes;
+extern const struct http_route api_metrics_routes[];
+extern const size_t api_metrics_n_routes;
 extern const struct http_route api_session_routes[];
 extern const size_t api_session_n_routes;
 extern const struct http_route api_checkpoints_routes[];

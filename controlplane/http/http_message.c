@@ -54,6 +54,11 @@ void http_reply_text(
 		set(reply, status, content_type, copy);
 }
 
+void http_reply_take(struct http_reply *reply, int status, const char *content_type, char *text)
+{
+	set(reply, status, content_type, text);
+}
+
 void http_reply_empty(struct http_reply *reply, int status)
 {
 	set(reply, status, NULL, NULL);

@@ -61,6 +61,9 @@ void http_reply_text(
 	struct http_reply *reply, int status, const char *content_type, const char *text
 );
 
+// Takes text, malloc'd.
+void http_reply_take(struct http_reply *reply, int status, const char *content_type, char *text);
+
 void http_reply_empty(struct http_reply *reply, int status);
 
 // RFC 9457 problem details: {"type","title","status","detail"} and, where one member or parameter is

@@ -1,0 +1,157 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# /metrics over TLS with the admin token, scraped by a real Prometheus: the target is up and what it
+# stored equals what twctl shows. Then who is let in, and how many series there are.
+#
+#   prometheus ── TLS, bearer token ── tollwire-control ── dp_standin
+#                                twctl ──┘
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/../../scripts/lib.sh"
+
+build_dir=${TOLLWIRE_BUILD:-$root/build/plain}
+twctl=$build_dir/controlplane/twctl/twctl
+control=$build_dir/controlplane/tollwire-control
+standin=$build_dir/tests/netns/dp_standin
+for file in "$twctl" "$control" "$standin"; do
+	[ -x "$file" ] || die "$file is not built"
+done
+command -v prometheus >/dev/null || die "prometheus is not installed"
+make_tmp
+mkdir "$tmp/run" "$tmp/state"
+
+# A port of the kernel's choice, free a moment ago.
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+api_port=$(free_port)
+prometheus_port=$(free_port)
+
+cat >"$tmp/node.yaml" <<END
+node:
+  name: test-node
+  endpoint: 192.0.2.2:51820
+  runtime_dir: $tmp/run
+  state_dir: $tmp/state
+ports:
+  - {name: wan, devargs: "net_ring0", role: both, address: 198.51.100.2/24, gateway: 198.51.100.1}
+sessions:
+  max: 16
+usage:
+  poll_interval_ms: 100
+store:
+  map_size_mb: 16
+api:
+  listen: 127.0.0.1:$api_port
+  tls: true
+END
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=node \
+	-addext subjectAltName=IP:127.0.0.1 -keyout "$tmp/state/tls.key" -out "$tmp/state/tls.crt" 2>/dev/null
+(umask 077 && head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$tmp/state/admin.token")
+
+start "$tmp/standin.log" "$standin" "$tmp/run"
+standin_pid=$started
+wait_for 5 "dp_standin" grep -q ready "$tmp/standin.log"
+start "$tmp/control.log" "$control" --config "$tmp/node.yaml"
+tw() {
+	"$twctl" --config "$tmp/node.yaml" "$@"
+}
+show() { # FILTER ARGUMENT...: the value of a jq filter in what `twctl … --json` prints
+	local filter=$1
+	shift
+	tw "$@" --json | jq -r "$filter"
+}
+wait_for 10 "tollwire-control" tw status
+wait_for 10 "the attachment" sh -c "'$twctl' --config '$tmp/node.yaml' status --json | jq -e .dataplane.is_attached"
+tw session add alice --quota 50kB --duration 1h --public-key "$(wg genkey | wg pubkey)" >/dev/null
+tw session add bob --quota 1GB --duration 1h --public-key "$(wg genkey | wg pubkey)" >/dev/null
+tw session suspend bob >/dev/null
+# The stand-in stops billing alice at her quota: the numbers stand still from then on.
+wait_for 20 "the end of alice's quota" sh -c \
+	"'$twctl' --config '$tmp/node.yaml' session show alice --json | jq -e '.usage.gate == \"quota\"'"
+
+# ---- by hand ---------------------------------------------------------------------------------
+
+say "who is let in, and the form of what they get"
+ask() { # CURL ARGUMENT...: head and body in $tmp/head and $tmp/body; prints the status
+	curl -sS --cacert "$tmp/state/tls.crt" -D "$tmp/head" -o "$tmp/body" -w '%{http_code}' "$@"
+}
+url=https://127.0.0.1:$api_port/metrics
+[ "$(ask "$url")" = 401 ] || die "without a token: $(cat "$tmp/head")"
+[ "$(ask -H 'Authorization: Bearer wrong' "$url")" = 401 ] || die "with a wrong token"
+[ "$(ask -H "Authorization: Bearer $(cat "$tmp/state/admin.token")" "$url")" = 200 ] || die "with the token"
+grep -qi '^content-type: application/openmetrics-text; version=1.0.0; charset=utf-8' "$tmp/head" || die "content type"
+[ "$(tail -n 1 "$tmp/body")" = "# EOF" ] || die "no end"
+# Metadata comes once a family and before its samples, a counter's sample ends in _total, a unit ends
+# the name, no sample comes twice.
+awk '
+	/^# TYPE / { if ($3 in type) bad("family twice: " $3); family = $3; type[$3] = $4; next }
+	/^# UNIT / { if ($3 !~ ("_" $4 "$")) bad("unit: " $0); next }
+	/^# HELP / { if ($3 != family || NF < 4) bad("help: " $0); next }
+	/^# EOF$/ { next }
+	{
+		name = $1; sub(/\{.*/, "", name)
+		want = family (type[family] == "counter" ? "_total" : type[family] == "info" ? "_info" : "")
+		if (name != want) bad("sample of " family ": " $0)
+		sample = $0; sub(/ [^ ]*$/, "", sample)
+		if (sample in seen) bad("sample twice: " $0)
+		seen[sample] = 1; n++
+	}
+	function bad(text) { print text; failed = 1 }
+	END { exit failed || n < 100 }
+' "$tmp/body" || die "not OpenMetrics"
+grep -q 'alice\|bob' "$tmp/body" && die "a label names a session"
+n_series=$(grep -vc '^#' "$tmp/body")
+
+# ---- Prometheus ------------------------------------------------------------------------------
+
+say "scraped by $(prometheus --version 2>&1 | head -n 1)"
+cat >"$tmp/prometheus.yml" <<END
+global: {scrape_interval: 1s}
+scrape_configs:
+  - job_name: tollwire
+    scheme: https
+    tls_config: {ca_file: $tmp/state/tls.crt}
+    authorization: {credentials_file: $tmp/state/admin.token}
+    static_configs: [{targets: ["127.0.0.1:$api_port"]}]
+END
+start "$tmp/prometheus.log" prometheus --config.file="$tmp/prometheus.yml" --storage.tsdb.path="$tmp/tsdb" \
+	--web.listen-address="127.0.0.1:$prometheus_port" --log.level=warn
+query() { # PROMQL: its one value
+	curl -sS --get --data-urlencode "query=$1" "http://127.0.0.1:$prometheus_port/api/v1/query" |
+		jq -er '.data.result | if length == 1 then .[0].value[1] else error("not one value") end'
+}
+is() { # PROMQL VALUE
+	[ "$(query "$1" 2>/dev/null)" = "$2" ]
+}
+wait_for 60 "the target to be up" is 'up{job="tollwire"}' 1 || die "$(tail -n 5 "$tmp/prometheus.log")"
+
+same() { # PROMQL FILTER TWCTL ARGUMENT...
+	local promql=$1 want
+	want=$(show "${@:2}")
+	wait_for 10 "$promql = $want" is "$promql" "$want" || die "$promql is $(query "$promql"), not $want"
+}
+same 'sum(tollwire_dropped_packets_total{reason="wg_auth"})' .drops.wg_auth drops
+same 'sum(tollwire_dropped_packets_total)' '[.drops[]] | add' drops
+same 'tollwire_nat_ports{thread="0"}' .workers[0].ports_total nat
+same 'tollwire_billed_bytes_total{direction="out"}' '[.sessions[].usage.out_bytes] | add' session list
+same 'tollwire_billed_bytes_total{direction="in"}' '[.sessions[].usage.in_bytes] | add' session list
+same 'tollwire_sessions{state="suspended"}' .sessions.suspended status
+same 'sum(tollwire_sessions)' '.sessions | del(.needs_review) | add' status
+same 'tollwire_port_received_packets_total{port="wan"}' .ports[0].rx_pkts port
+same 'tollwire_health_condition{condition="dataplane"}' '0' status
+same 'count({job="tollwire", __name__=~"tollwire_.*"})' "$n_series" status
+
+# ---- more sessions, no more series -----------------------------------------------------------
+
+say "series by sessions, and the death of the data plane"
+for i in $(seq 10); do
+	tw session add "more$i" --quota 1GB --duration 1h --public-key "$(wg genkey | wg pubkey)" >/dev/null
+done
+ask -H "Authorization: Bearer $(cat "$tmp/state/admin.token")" "$url" >/dev/null
+[ "$(grep -vc '^#' "$tmp/body")" = "$n_series" ] || die "more sessions are more series"
+kill -KILL "$standin_pid"
+wait_for 10 "the data plane to be missed" is tollwire_dataplane_up 0
+same 'tollwire_health_condition{condition="dataplane"}' '1' status
+say "metrics_test: done"
