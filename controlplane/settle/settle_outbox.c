@@ -34,7 +34,8 @@ int settle_outbox_create(struct settle_outbox **ret, const struct settle_outbox_
 	struct settle_outbox *outbox;
 
 	if (conf->batch.count == 0 || conf->batch.count > CHAIN_BATCH_MAX ||
-	    conf->confirmations == 0 || conf->skips_max == 0)
+	    conf->confirmations == 0 || conf->skips_max == 0 ||
+	    conf->watch_blocks > SETTLE_OUTBOX_WATCH_MAX)
 		return -EINVAL;
 	outbox = calloc(1, sizeof(*outbox));
 	if (outbox == NULL)
@@ -91,28 +92,29 @@ int settle_outbox_chain_error(struct settle_outbox *outbox, int r, const char *w
 	return r;
 }
 
-// The transactions that this round looks at: all that are not over, and done ones whose block is
-// young enough to be reorganised. Ids only, since each step has a store transaction of its own.
-#define SETTLE_OUTBOX_ROUND_MAX 256
-
-static int settle_outbox_list(
-	struct settle_outbox *outbox, uint64_t ids[SETTLE_OUTBOX_ROUND_MAX], size_t *ret_n
-)
+// The transactions that this round looks at: all that are not over, and done ones that are still
+// watched. Ids only, since each step has a store transaction of its own.
+static int settle_outbox_list(struct settle_outbox *outbox)
 {
 	struct db_txn txn;
 	struct db_iter iter;
 	struct settle_tx tx;
-	size_t n = 0;
 
+	outbox->n_open = 0;
+	outbox->n_done = 0;
 	db_txn_begin_read(&txn, outbox->conf.db);
 	db_iter_init(&iter, &txn, DB_SETTLE_LIVE, NULL);
-	while (n < SETTLE_OUTBOX_ROUND_MAX && db_iter_next(&iter)) {
-		if (settle_tx_get(&txn, db_key_first(&iter.key), &tx) &&
-		    tx.chain_id == outbox->conf.chain.chain_id)
-			ids[n++] = tx.id;
+	while (db_iter_next(&iter)) {
+		if (!settle_tx_get(&txn, db_key_first(&iter.key), &tx) ||
+		    tx.chain_id != outbox->conf.chain.chain_id)
+			continue;
+		if (tx.state != SETTLE_TX_DONE && outbox->n_open < SETTLE_OUTBOX_OPEN_MAX)
+			outbox->open[outbox->n_open++] = tx.id;
+		else if (tx.state == SETTLE_TX_DONE && outbox->n_done < SETTLE_OUTBOX_DONE_MAX)
+			outbox->done[outbox->n_done++] =
+				(struct settle_outbox_done){tx.mined_block, tx.id};
 	}
 	db_iter_fini(&iter);
-	*ret_n = n;
 	return settle_outbox_commit(outbox, &txn);
 }
 
@@ -123,6 +125,38 @@ static int settle_outbox_load(struct settle_outbox *outbox, uint64_t id, struct 
 	db_txn_begin_read(&txn, outbox->conf.db);
 	(void)settle_tx_get(&txn, id, ret);
 	return settle_outbox_commit(outbox, &txn);
+}
+
+static int settle_outbox_compare_done(const void *a, const void *b)
+{
+	const struct settle_outbox_done *x = a, *y = b;
+
+	return x->mined_block < y->mined_block ? 1 : x->mined_block > y->mined_block ? -1 : 0;
+}
+
+// Done ones from the youngest block down: where one block still stands, those below it do. Those too
+// old to be watched are let go.
+static int settle_outbox_watch_done(struct settle_outbox *outbox)
+{
+	bool is_intact = false;
+	struct settle_tx tx;
+	int r = 0;
+
+	qsort(outbox->done, outbox->n_done, sizeof(outbox->done[0]), settle_outbox_compare_done);
+	for (size_t i = 0; i < outbox->n_done && r == 0; i++) {
+		bool is_old = outbox->head.number >
+			outbox->done[i].mined_block + outbox->conf.watch_blocks;
+
+		if (is_intact && !is_old)
+			continue;
+		r = settle_outbox_load(outbox, outbox->done[i].id, &tx);
+		if (r == 0 && tx.state == SETTLE_TX_DONE)
+			r = settle_outbox_recheck(outbox, &tx);
+		is_intact |= r == 0 && tx.state == SETTLE_TX_DONE;
+		if (r == 0 && tx.state != SETTLE_TX_DONE && outbox->n_open < SETTLE_OUTBOX_OPEN_MAX)
+			outbox->open[outbox->n_open++] = tx.id;
+	}
+	return r;
 }
 
 // One transaction as far as it goes now.
@@ -137,9 +171,7 @@ static int settle_outbox_step(struct settle_outbox *outbox, struct settle_tx *tx
 	if (r == 0 && tx->state == SETTLE_TX_SENT)
 		r = settle_outbox_follow(outbox, tx);
 	if (r == 0 && tx->state == SETTLE_TX_MINED)
-		return settle_outbox_confirm(outbox, tx);
-	if (r == 0 && tx->state == SETTLE_TX_DONE)
-		r = settle_outbox_recheck(outbox, tx);
+		r = settle_outbox_confirm(outbox, tx);
 	return r;
 }
 
@@ -241,20 +273,20 @@ static int settle_outbox_form_and_send(struct settle_outbox *outbox)
 int settle_outbox_poll(struct settle_outbox *outbox)
 {
 	const struct chain_driver *chain = &outbox->conf.chain;
-	uint64_t ids[SETTLE_OUTBOX_ROUND_MAX];
 	char why[CHAIN_WHY_SIZE] = "";
 	bool is_under_way = false;
 	struct settle_tx tx;
-	size_t n;
 	int r;
 
 	r = chain->ops->head(chain->driver, &outbox->head, why);
 	if (r < 0)
 		return settle_outbox_chain_error(outbox, r, why);
 	settle_outbox_calm(outbox, SETTLE_ALERT_ENDPOINTS);
-	r = settle_outbox_list(outbox, ids, &n);
-	for (size_t i = 0; i < n && r == 0; i++) {
-		r = settle_outbox_load(outbox, ids[i], &tx);
+	r = settle_outbox_list(outbox);
+	if (r == 0)
+		r = settle_outbox_watch_done(outbox);
+	for (size_t i = 0; i < outbox->n_open && r == 0; i++) {
+		r = settle_outbox_load(outbox, outbox->open[i], &tx);
 		if (r == 0)
 			r = settle_outbox_step(outbox, &tx);
 		is_under_way |= tx.state == SETTLE_TX_INTENT || tx.state == SETTLE_TX_SIGNED ||

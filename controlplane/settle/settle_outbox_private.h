@@ -8,6 +8,16 @@
 #include "controlplane/settle/settle_fee.h"
 #include "controlplane/settle/settle_outbox.h"
 
+// One transaction at most is on its way to a block, so hardly more than one is done per block.
+#define SETTLE_OUTBOX_WATCH_MAX 2048 // blocks
+#define SETTLE_OUTBOX_DONE_MAX 4096
+#define SETTLE_OUTBOX_OPEN_MAX 256
+
+struct settle_outbox_done {
+	uint64_t mined_block;
+	uint64_t id;
+};
+
 struct settle_outbox {
 	struct settle_outbox_conf conf;
 	struct chain_head head; // of this round
@@ -16,6 +26,11 @@ struct settle_outbox {
 	uint64_t pace_tx; // local id that the two times belong to
 	uint64_t sent_ns;
 	uint64_t priced_ns;
+	// What this round looks at.
+	uint64_t open[SETTLE_OUTBOX_OPEN_MAX];
+	size_t n_open;
+	struct settle_outbox_done done[SETTLE_OUTBOX_DONE_MAX];
+	size_t n_done;
 	struct chain_event events[CHAIN_EVENTS_MAX];
 	uint8_t raw[CHAIN_TX_SIZE];
 };
