@@ -44,6 +44,7 @@ struct chain_fees {
 
 // Stored by number: new ones at the end.
 enum chain_call_kind { CHAIN_CALL_FINALIZE, CHAIN_CALL_PROPOSE, CHAIN_CALL_EXECUTE };
+#define CHAIN_N_CALL 3
 
 // One session's settlement. All-zero signature: no voucher.
 struct chain_item {

@@ -22,8 +22,10 @@ struct settle_batch_limits {
 struct settle_batch {
 	struct settle_batch_limits limits;
 	uint64_t now_sec; // chain time
-	uint32_t kind; // of the first item: a batch is of one kind
+	enum chain_call_kind kind; // of all its items
 	uint64_t ids[CHAIN_BATCH_MAX];
+	struct u256 values[CHAIN_BATCH_MAX];
+	bool are_urgent[CHAIN_BATCH_MAX];
 	size_t n;
 	struct u256 value; // sum
 	uint64_t oldest_sec;
@@ -31,10 +33,15 @@ struct settle_batch {
 };
 
 void settle_batch_init(
-	struct settle_batch *batch, const struct settle_batch_limits *limits, uint64_t now_sec
+	struct settle_batch *batch,
+	const struct settle_batch_limits *limits,
+	enum chain_call_kind kind,
+	uint64_t now_sec
 );
 
-/* Takes the item in if it is due, of the kind, and there is room; else leaves it for a later batch. */
+/* Takes the item in if its time has come, it is of the kind, and there is room. In a full batch an
+ * item near its deadline takes the place of one that can wait, and under a payout threshold one of
+ * more value that of one of less: what is worthless must never stand before what is not. */
 void settle_batch_offer(struct settle_batch *batch, const struct settle_item *item);
 
 bool settle_batch_is_due(const struct settle_batch *batch);

@@ -175,7 +175,7 @@ static int settle_outbox_step(struct settle_outbox *outbox, struct settle_tx *tx
 	return r;
 }
 
-// Offers queued items to the batch until it is full.
+// Offers all queued items: also a full batch takes one that must not wait.
 static void settle_outbox_offer_all(
 	struct settle_outbox *outbox, struct db_txn *txn, struct settle_batch *batch
 )
@@ -184,7 +184,7 @@ static void settle_outbox_offer_all(
 	struct db_iter iter;
 
 	db_iter_init(&iter, txn, DB_SETTLE_QUEUED, NULL);
-	while (batch->n < batch->limits.count && db_iter_next(&iter)) {
+	while (db_iter_next(&iter)) {
 		if (settle_item_get(txn, db_key_first(&iter.key), &item) &&
 		    item.chain_id == outbox->conf.chain.chain_id)
 			settle_batch_offer(batch, &item);
@@ -231,6 +231,30 @@ static void settle_outbox_put_intent(
 	}
 }
 
+// Looks at each kind of call by itself, so that none waits for another's threshold: one with a
+// deadline near goes first, else the first that is due. best->n is 0 when none is.
+static void settle_outbox_choose(
+	struct settle_outbox *outbox, struct db_txn *txn, struct settle_batch *best
+)
+{
+	struct settle_batch batch;
+
+	best->n = 0;
+	for (int kind = 0; kind < CHAIN_N_CALL; kind++) {
+		settle_batch_init(
+			&batch,
+			&outbox->conf.batch,
+			(enum chain_call_kind)kind,
+			outbox->head.timestamp_sec
+		);
+		settle_outbox_offer_all(outbox, txn, &batch);
+		settle_outbox_stamp(outbox, txn, &batch);
+		if (settle_batch_is_due(&batch) &&
+		    (best->n == 0 || (batch.is_urgent && !best->is_urgent)))
+			*best = batch;
+	}
+}
+
 // Forms the next batch if one is due. *ret_is_new says whether tx is one.
 static int settle_outbox_form(struct settle_outbox *outbox, struct settle_tx *tx, bool *ret_is_new)
 {
@@ -239,19 +263,12 @@ static int settle_outbox_form(struct settle_outbox *outbox, struct settle_tx *tx
 	int r;
 
 	*ret_is_new = false;
-	settle_batch_init(&batch, &outbox->conf.batch, outbox->head.timestamp_sec);
 	db_txn_begin_write(&txn, outbox->conf.db);
-	settle_outbox_offer_all(outbox, &txn, &batch);
-	if (batch.n == 0) {
-		db_txn_abort(&txn);
-		return txn.error;
-	}
-	if (settle_batch_is_due(&batch))
+	settle_outbox_choose(outbox, &txn, &batch);
+	if (batch.n > 0)
 		settle_outbox_put_intent(outbox, &txn, &batch, tx);
-	else
-		settle_outbox_stamp(outbox, &txn, &batch);
 	r = settle_outbox_commit(outbox, &txn);
-	if (r < 0 || !settle_batch_is_due(&batch))
+	if (r < 0 || batch.n == 0)
 		return r;
 	settle_failpoint(SETTLE_STEP_INTENT_STORED);
 	*ret_is_new = true;

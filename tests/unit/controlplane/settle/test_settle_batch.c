@@ -55,7 +55,7 @@ static void test_when(void **state)
 		};
 		struct settle_batch batch;
 
-		settle_batch_init(&batch, &limits, NOW);
+		settle_batch_init(&batch, &limits, CHAIN_CALL_FINALIZE, NOW);
 		for (size_t j = 0; j < rows[i].n; j++) {
 			struct settle_item it =
 				item(j + 1, rows[i].value_each, NOW - rows[i].age_sec);
@@ -76,7 +76,7 @@ static void test_which(void **state)
 	struct settle_batch batch;
 
 	(void)state;
-	settle_batch_init(&batch, &limits, NOW);
+	settle_batch_init(&batch, &limits, CHAIN_CALL_FINALIZE, NOW);
 	it.state = SETTLE_ITEM_HELD;
 	settle_batch_offer(&batch, &it);
 	it.state = SETTLE_ITEM_DONE;
@@ -100,6 +100,48 @@ static void test_which(void **state)
 	assert_int_equal(u256_bit_len(batch.value), 256);
 }
 
+// A full batch gives the places of what can wait to what cannot: deadlines first, and under a payout
+// threshold what is worth more. Without a threshold the first stay.
+static void test_full(void **state)
+{
+	static const struct {
+		const char *what;
+		uint64_t threshold, value, deadline_sec;
+		bool is_taken, is_due;
+	} rows[] = {
+		{"as worthless", 50, 1, 0, false, false},
+		{"worth more", 50, 60, 0, true, true},
+		{"worth more, no threshold", 0, 60, 0, false, true},
+		{"urgent", 50, 0, NOW, true, true},
+		{"urgent, no threshold", 0, 0, NOW, true, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < TEST_N_ROWS(rows); i++) {
+		struct settle_batch_limits limits = {
+			.count = 10, .payout_threshold = u256_from_u64(rows[i].threshold)};
+		struct settle_item it = item(11, rows[i].value, NOW);
+		struct settle_batch batch;
+		bool is_taken = false;
+
+		settle_batch_init(&batch, &limits, CHAIN_CALL_FINALIZE, NOW);
+		for (uint64_t id = 1; id <= 10; id++) {
+			struct settle_item dust = item(id, 1, NOW);
+
+			settle_batch_offer(&batch, &dust);
+		}
+		it.deadline_sec = rows[i].deadline_sec;
+		settle_batch_offer(&batch, &it);
+		assert_int_equal(batch.n, 10);
+		for (size_t j = 0; j < batch.n; j++)
+			is_taken |= batch.ids[j] == 11;
+		if (is_taken != rows[i].is_taken || settle_batch_is_due(&batch) != rows[i].is_due)
+			fail_msg("%s", rows[i].what);
+		if (is_taken)
+			assert_true(u256_equal(batch.value, u256_from_u64(9 + rows[i].value)));
+	}
+}
+
 // An item queued "later than now" (the chain went back, or never seen) has no age.
 static void test_time_going_back(void **state)
 {
@@ -108,7 +150,7 @@ static void test_time_going_back(void **state)
 	struct settle_batch batch;
 
 	(void)state;
-	settle_batch_init(&batch, &limits, NOW);
+	settle_batch_init(&batch, &limits, CHAIN_CALL_FINALIZE, NOW);
 	settle_batch_offer(&batch, &it);
 	settle_batch_offer(&batch, &never);
 	assert_int_equal(batch.n, 2);
@@ -120,6 +162,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_when),
 		cmocka_unit_test(test_which),
+		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_time_going_back),
 	};
 
