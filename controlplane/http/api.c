@@ -3,22 +3,34 @@
 // Registers the API's routes and holds what its files share.
 #include "api.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-int api_register(struct http_server *server, struct control *control)
+size_t api_tables(struct http_route_table ret[API_MAX_TABLES], struct control *control)
 {
 	const struct http_route_table tables[] = {
+		{api_node_routes, api_node_n_routes, control},
 		{api_status_routes, api_status_n_routes, control},
 		{api_metrics_routes, api_metrics_n_routes, control},
 		{api_session_routes, api_session_n_routes, control},
 		{api_checkpoints_routes, api_checkpoints_n_routes, control},
 		{api_settlements_routes, api_settlements_n_routes, control},
 	};
+
+	static_assert(sizeof(tables) / sizeof(tables[0]) <= API_MAX_TABLES, "room for them");
+	memcpy(ret, tables, sizeof(tables));
+	return sizeof(tables) / sizeof(tables[0]);
+}
+
+int api_register(struct http_server *server, struct control *control)
+{
+	struct http_route_table tables[API_MAX_TABLES];
+	size_t n = api_tables(tables, control);
 	int r = 0;
 
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && r == 0; i++)
+	for (size_t i = 0; i < n && r == 0; i++)
 		r = http_server_routes_add(
 			server, tables[i].routes, tables[i].n_routes, tables[i].ctx
 		);

@@ -7,6 +7,11 @@
 #include "controlplane/control.h"
 #include "controlplane/http/http_server.h"
 
+#define API_MAX_TABLES 16
+
+// All routes, a table a file. Returns: how many tables.
+size_t api_tables(struct http_route_table ret[API_MAX_TABLES], struct control *control);
+
 // Adds all routes. control is kept and must outlive the server.
 //
 // Returns: 0 or -errno.
@@ -29,6 +34,8 @@ bool api_get_number(
 );
 
 // The tables of the api_*.c files.
+extern const struct http_route api_node_routes[];
+extern const size_t api_node_n_routes;
 extern const struct http_route api_status_routes[];
 extern const size_t api_status_n_routes;
 extern const struct http_route api_metrics_routes[];

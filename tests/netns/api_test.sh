@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Every operation of the served OpenAPI document against the real tollwire-control over TCP, with a
+# stand-in for the data plane: no namespaces, no packets.
+# sanitizers: yes
+#
+#   api_walk.py ── TCP, bearer token ── tollwire-control ── dp_standin
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/../../scripts/lib.sh"
+
+build_dir=${TOLLWIRE_BUILD:-$root/build/plain}
+twctl=$build_dir/controlplane/twctl/twctl
+control=$build_dir/controlplane/tollwire-control
+standin=$build_dir/tests/netns/dp_standin
+for file in "$twctl" "$control" "$standin"; do
+	[ -x "$file" ] || die "$file is not built"
+done
+make_tmp
+mkdir "$tmp/run" "$tmp/state"
+api_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+
+cat >"$tmp/node.yaml" <<END
+node:
+  name: test-node
+  endpoint: 192.0.2.2:51820
+  runtime_dir: $tmp/run
+  state_dir: $tmp/state
+ports:
+  - {name: wan, devargs: "net_ring0", role: both, address: 198.51.100.2/24, gateway: 198.51.100.1}
+sessions:
+  max: 16
+usage:
+  poll_interval_ms: 100
+  checkpoint_bytes: 1000
+store:
+  map_size_mb: 16
+api:
+  listen: 127.0.0.1:$api_port
+  requests_per_minute: 100000
+END
+(umask 077 && head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$tmp/state/admin.token")
+
+start "$tmp/control.log" "$control" --config "$tmp/node.yaml"
+url=http://127.0.0.1:$api_port
+wait_for 10 "tollwire-control" "$twctl" --config "$tmp/node.yaml" status
+[ "$(curl -s -o "$tmp/health" -w '%{http_code}' "$url/api/v1/health")" = 503 ] || die "well without a data plane"
+jq -e '.status == "down" and (.conditions | index("dataplane"))' "$tmp/health" >/dev/null || die "$(cat "$tmp/health")"
+
+start "$tmp/standin.log" "$standin" "$tmp/run"
+wait_for 10 "the node to be well" curl -sf "$url/api/v1/health"
+"$twctl" --config "$tmp/node.yaml" session add alice --quota 1MB --duration 1h --generate-key >/dev/null
+wait_for 10 "a checkpoint" sh -c \
+	"'$twctl' --config '$tmp/node.yaml' session show alice --json | jq -e '.usage.checkpoints > 0'"
+curl -s "$url/api/v1/openapi.json" | cmp - <(sed 's/^ *//' "$root/controlplane/http/openapi.json") ||
+	die "another document is served"
+python3 "$(dirname "$0")/api_walk.py" "$url" "$tmp/state/admin.token" alice | tee "$tmp/walk" >&2
+say "api_test: $(tail -n 1 "$tmp/walk")"
