@@ -160,6 +160,8 @@ struct config_usage {
 	uint32_t poll_interval_ms;
 	uint64_t checkpoint_bytes;
 	uint32_t checkpoint_interval_sec;
+	char signer_key_file[CONFIG_TEXT_CAP]; // absolute
+	char former_signers_dir[CONFIG_TEXT_CAP]; // absolute
 };
 
 struct config_store {

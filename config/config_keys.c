@@ -188,6 +188,13 @@ const struct config_key config_keys[] = {
 	{KEY(usage, checkpoint_interval_sec), UINT(1, 86400, "seconds"), DEFAULT("60"), CONTROL,
 	 HELP("A session that moved at all gets a checkpoint after so long.")},
 
+	{KEY(usage, signer_key_file), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP),
+	 DEFAULT("usage-signer.key"), CONTROL,
+	 HELP("Key that signs usage; made with mode 0600 if there is none. Register its address as usage signer.")},
+	{KEY(usage, former_signers_dir), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP),
+	 DEFAULT("former-usage-signers"), CONTROL,
+	 HELP("Former keys (*.key), kept until the sessions bought under them are settled.")},
+
 	{KEY(store, path), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP), DEFAULT("store"), CONTROL,
 	 HELP("Directory of the LMDB database.")},
 	{KEY(store, map_size_mb), UINT(16, 1048576, "MB (2^20 bytes)"), DEFAULT("1024"), CONTROL,

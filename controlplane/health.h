@@ -19,7 +19,8 @@
 	X(COMMANDS, "commands", "the data plane refused commands") \
 	X(GATEWAY, "gateway", "a gateway does not answer ARP") \
 	X(CLOCK, "clock", "the wall clock jumped") \
-	X(REVIEW, "review", "sessions need review")
+	X(REVIEW, "review", "sessions need review") \
+	X(ATTEST, "attest", "usage checkpoints wait for their signature")
 
 #define HEALTH_ENUM(id, name, help) HEALTH_##id,
 enum health_condition { HEALTH_LIST(HEALTH_ENUM) HEALTH_N };

@@ -8,12 +8,14 @@
 #include "config/config_load.h"
 #include "config/config_report.h"
 #include "config/config_write.h"
+#include "controlplane/attest/attest_store.h"
 #include "controlplane/control.h"
 #include "controlplane/http/api.h"
 #include "controlplane/http/api_token.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +33,7 @@ struct program {
 	struct health health;
 	struct http_server *server;
 	struct api_token_book *tokens;
+	struct attest_keys *keys;
 	int kick_fd; // a session changed: do not wait for the next poll
 };
 
@@ -53,9 +56,35 @@ static void on_kick(void *ctx, int fd)
 		dp_link_tick(ctx);
 }
 
+static void sign_checkpoints(struct program *program)
+{
+	struct control *control = &program->control;
+	uint64_t now_ns = clock_unix_ns(control->clock);
+	struct attest_store_round round;
+	char err[ERR_CAP];
+
+	if (attest_store_sign(control->db, program->keys, &round, err, sizeof(err)) != 0)
+		health_set(control->health, HEALTH_ATTEST, now_ns, "%s", err);
+	else if (round.n_waiting != 0)
+		health_set(
+			control->health,
+			HEALTH_ATTEST,
+			now_ns,
+			"%u checkpoints wait for a key, the first of session %" PRIu64
+			"; put it into usage.former_signers_dir and restart",
+			round.n_waiting,
+			round.first_waiting
+		);
+	else
+		health_clear(control->health, HEALTH_ATTEST);
+}
+
 static void on_poll(void *ctx)
 {
-	dp_link_tick(ctx);
+	struct program *program = ctx;
+
+	dp_link_tick(program->control.link);
+	sign_checkpoints(program);
 }
 
 static int make_dir(const char *path, mode_t mode, const char *key)
@@ -76,6 +105,19 @@ static int open_store(struct program *program)
 
 	if (rc != 0)
 		log_error("main", "store.path: %s", err);
+	return rc;
+}
+
+static int open_keys(struct program *program)
+{
+	const struct config_usage *usage = &program->config.usage;
+	char why[ATTEST_KEYS_WHY_CAP] = "";
+	int rc = attest_keys_open(
+		&program->keys, usage->signer_key_file, usage->former_signers_dir, why
+	);
+
+	if (rc != 0)
+		log_error("main", "usage.signer_key_file: %s", why);
 	return rc;
 }
 
@@ -183,7 +225,7 @@ static int create_server(struct program *program)
 	rc = api_register(program->server, control);
 	if (rc == 0)
 		rc = http_server_timer_add(
-			program->server, config->usage.poll_interval_ms, on_poll, control->link
+			program->server, config->usage.poll_interval_ms, on_poll, program
 		);
 	if (rc == 0)
 		rc = http_server_watch_add(
@@ -214,6 +256,8 @@ static int start(struct program *program)
 	if (rc == 0)
 		rc = open_store(program); // forks: before any thread
 	if (rc == 0)
+		rc = open_keys(program);
+	if (rc == 0)
 		rc = create_books(program);
 	if (rc == 0)
 		rc = create_link(program);
@@ -232,6 +276,7 @@ static void stop(struct program *program)
 	dp_link_destroy(control->link);
 	usage_book_destroy(control->usage);
 	session_book_destroy(control->sessions);
+	attest_keys_close(program->keys);
 	db_close(control->db);
 	if (program->kick_fd >= 0)
 		close(program->kick_fd);

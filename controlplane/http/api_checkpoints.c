@@ -4,6 +4,9 @@
 // thread.
 #include "api.h"
 
+#include "controlplane/attest/attest_file.h"
+#include "controlplane/attest/attest_store.h"
+#include "controlplane/chain/evm/evm_hex.h"
 #include "controlplane/usage/usage_store.h"
 
 #include <stdio.h>
@@ -14,6 +17,8 @@
 
 struct list {
 	struct json_writer writer;
+	struct db *db;
+	uint64_t session_id; // local
 	uint64_t n_left;
 	uint64_t next_sequence; // 0: the end was reached
 };
@@ -25,6 +30,41 @@ static void put_hex(struct json_writer *writer, const char *name, const uint8_t 
 	for (int i = 0; i < 32; i++)
 		snprintf(text + 2 + 2 * i, 3, "%02x", hash[i]);
 	json_put_string(writer, name, text);
+}
+
+// null while it waits for its signature.
+static void put_signature(struct list *list, uint64_t sequence)
+{
+	char text[EVM_HEX_SIZE(ATTEST_SIGNATURE_BYTES)];
+	uint8_t signature[ATTEST_SIGNATURE_BYTES];
+	struct db_txn txn;
+
+	db_txn_begin_read(&txn, list->db);
+	bool has = attest_store_get(&txn, list->session_id, sequence, signature);
+	if (db_txn_commit(&txn) != 0 || !has) {
+		json_put_null(&list->writer, "signature");
+		return;
+	}
+	evm_hex_format(signature, sizeof(signature), text);
+	json_put_string(&list->writer, "signature", text);
+}
+
+// The head of the file that twctl verify reads (attest_file.h).
+static void put_head(
+	struct list *list, const struct session *session, const struct usage_view *usage
+)
+{
+	char escrow[EVM_HEX_SIZE(EVM_ADDRESS_SIZE)];
+	bool is_chain = session->identity.source == SESSION_SOURCE_CHAIN;
+
+	evm_hex_format(session->identity.contract + 12, EVM_ADDRESS_SIZE, escrow);
+	json_put_string(&list->writer, "format", ATTEST_FILE_FORMAT);
+	json_put_count(&list->writer, "id", session->id);
+	json_put_count(&list->writer, "chain_id", session->identity.chain);
+	json_put_string(&list->writer, "escrow", is_chain ? escrow : NULL);
+	put_hex(&list->writer, "session_id", session->identity.id);
+	json_put_count(&list->writer, "total_out_bytes", usage->checkpoint_out_bytes);
+	json_put_count(&list->writer, "total_in_bytes", usage->checkpoint_in_bytes);
 }
 
 static bool put_checkpoint(void *ctx, const struct usage_checkpoint *checkpoint)
@@ -45,6 +85,7 @@ static bool put_checkpoint(void *ctx, const struct usage_checkpoint *checkpoint)
 	json_put_count(&list->writer, "time_unix_sec", checkpoint->time_unix_sec);
 	put_hex(&list->writer, "previous_hash", checkpoint->previous_hash);
 	put_hex(&list->writer, "hash", hash);
+	put_signature(list, checkpoint->sequence);
 	json_end(&list->writer);
 	return true;
 }
@@ -55,7 +96,8 @@ static void list_checkpoints(
 )
 {
 	struct control *control = ctx;
-	struct list list = {.n_left = LIST_DEFAULT};
+	struct list list = {.db = control->db, .n_left = LIST_DEFAULT};
+	struct usage_view usage;
 	struct session_error err;
 	struct session session;
 	uint64_t from = 0;
@@ -68,10 +110,15 @@ static void list_checkpoints(
 		api_reply_session_error(control, reply, &err);
 		return;
 	}
+	r = usage_read(control->usage, session.id, &usage);
+	if (r < 0) {
+		http_reply_problem(reply, 500, NULL, "the usage cannot be read: %s", strerror(-r));
+		return;
+	}
+	list.session_id = session.id;
 	json_writer_init(&list.writer);
 	json_begin_object(&list.writer, NULL);
-	json_put_count(&list.writer, "id", session.id);
-	put_hex(&list.writer, "session_id", session.identity.id);
+	put_head(&list, &session, &usage);
 	json_begin_array(&list.writer, "checkpoints");
 	r = usage_store_each_checkpoint(control->db, session.id, from, put_checkpoint, &list);
 	if (r < 0) {

@@ -45,7 +45,9 @@
 	X(SETTLE_QUEUED, "settle_queued", U64) \
 	X(SETTLE_LIVE, "settle_live", U64) \
 	X(CHAIN_CURSORS, "chain_cursors", BYTES) \
-	X(CHAIN_INBOX, "chain_inbox", U64)
+	X(CHAIN_INBOX, "chain_inbox", U64) \
+	X(ATTEST_QUEUE, "attest_queue", PAIR) \
+	X(ATTEST_SIGNATURES, "attest_signatures", PAIR)
 
 #define DB_KEY_ENUM(id, name) DB_KEY_##id,
 #define DB_TABLE_ENUM(id, name, key) DB_##id,

@@ -29,6 +29,7 @@ static const struct twctl_command *const groups[] = {
 	twctl_chain_commands,
 	twctl_chain_deploy_commands,
 	twctl_settle_commands,
+	twctl_verify_commands,
 	twctl_check_commands,
 	NULL,
 };

@@ -71,4 +71,5 @@ extern const struct twctl_command twctl_port_commands[];
 extern const struct twctl_command twctl_chain_commands[];
 extern const struct twctl_command twctl_chain_deploy_commands[];
 extern const struct twctl_command twctl_settle_commands[];
+extern const struct twctl_command twctl_verify_commands[];
 extern const struct twctl_command twctl_check_commands[];

@@ -242,6 +242,8 @@ int usage_read(struct usage_book *book, uint64_t session_id, struct usage_view *
 	view.last_authentic_unix_ns = entry.last_authentic_unix_ns;
 	view.endpoint = entry.endpoint;
 	view.n_checkpoints = entry.last.sequence;
+	view.checkpoint_out_bytes = entry.last.out_bytes;
+	view.checkpoint_in_bytes = entry.last.in_bytes;
 	*ret = view;
 	return 0;
 }

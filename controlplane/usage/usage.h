@@ -31,6 +31,8 @@ struct usage_view {
 	uint64_t last_handshake_unix_ns; // 0 = none in this boot
 	struct abi_endpoint endpoint; // where the client is or was; family NONE = unknown
 	uint64_t n_checkpoints;
+	uint64_t checkpoint_out_bytes; // as the last checkpoint says
+	uint64_t checkpoint_in_bytes;
 	bool is_in_dataplane; // the rest is zero when not
 	uint8_t gate; // enum abi_gate
 	uint8_t slot_state; // enum abi_slot_state

@@ -136,6 +136,7 @@ void usage_store_checkpoint(
 			usage_checkpoint_hash(&entry->last, next.previous_hash);
 		usage_checkpoint_encode(&next, record);
 		db_insert(txn, DB_CHECKPOINTS, &key, record, sizeof(record));
+		db_put_u64(txn, DB_ATTEST_QUEUE, &key, next.time_unix_sec); // attest_store.h
 		entry->last = next;
 	}
 	usage_store_save(txn, session_id, entry);

@@ -32,7 +32,7 @@ void usage_store_save(struct db_txn *txn, uint64_t session_id, const struct usag
 unsigned usage_store_observe(struct usage_entry *entry, const struct abi_session_reading *reading);
 
 // Appends a checkpoint of the present total to the session's chain (identity_id: the session's 32-byte
-// identity) when it moved since the last one, and saves the entry either way. Time never goes back within a chain, whatever the clock does.
+// identity) when it moved since the last one, queues it for its signature, and saves the entry either way. Time never goes back within a chain, whatever the clock does.
 void usage_store_checkpoint(
 	struct db_txn *txn,
 	uint64_t session_id,
