@@ -31,6 +31,9 @@ static const struct twctl_command *const groups[] = {
 	twctl_settle_commands,
 	twctl_verify_commands,
 	twctl_check_commands,
+	buyer_nodes_commands,
+	buyer_buy_commands,
+	buyer_session_commands,
 	NULL,
 };
 

@@ -73,3 +73,6 @@ extern const struct twctl_command twctl_chain_deploy_commands[];
 extern const struct twctl_command twctl_settle_commands[];
 extern const struct twctl_command twctl_verify_commands[];
 extern const struct twctl_command twctl_check_commands[];
+extern const struct twctl_command buyer_nodes_commands[];
+extern const struct twctl_command buyer_buy_commands[];
+extern const struct twctl_command buyer_session_commands[];

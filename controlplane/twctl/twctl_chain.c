@@ -49,12 +49,18 @@ static int open_signer(struct twctl *twctl, struct twctl_chain *chain)
 	return 0;
 }
 
-int twctl_chain_open(struct twctl *twctl, struct twctl_chain *ret)
+int twctl_chain_connect(
+	struct twctl *twctl,
+	const char *urls,
+	uint64_t chain_id,
+	bool is_signing,
+	struct twctl_chain *ret
+)
 {
-	const char *urls = twctl_args_get(&twctl->args, "--rpc");
 	struct evm_driver_conf conf = {
 		.rpc =
 			{
+				.chain_id = chain_id,
 				.connect_timeout_ms = 5000,
 				.timeout_ms = 15000,
 				.backoff_min_ms = 1000,
@@ -70,17 +76,11 @@ int twctl_chain_open(struct twctl *twctl, struct twctl_chain *ret)
 	int code;
 
 	*ret = (struct twctl_chain){0};
-	if (urls == NULL || twctl_args_get(&twctl->args, "--chain-id") == NULL)
-		return twctl_fail(
-			twctl, TWCTL_EXIT_USAGE, "--rpc URL and --chain-id N are required"
-		);
 	if (strlen(urls) >= sizeof(text))
 		return twctl_fail_value(twctl, "--rpc", "", "less than 4096 characters");
 	strcpy(text, urls);
-	code = twctl_get_number(twctl, "--chain-id", 1, UINT64_MAX, 0, &conf.rpc.chain_id);
-	if (code == 0)
-		code = split_urls(twctl, text, &conf.rpc);
-	if (code == 0)
+	code = split_urls(twctl, text, &conf.rpc);
+	if (code == 0 && is_signing)
 		code = open_signer(twctl, ret);
 	if (code != 0)
 		return code;
@@ -91,10 +91,25 @@ int twctl_chain_open(struct twctl *twctl, struct twctl_chain *ret)
 	ret->admin = (struct evm_admin){
 		.driver = ret->driver,
 		.signer = ret->signer,
-		.chain_id = conf.rpc.chain_id,
+		.chain_id = chain_id,
 		.wait_sec = 180,
 	};
 	return 0;
+}
+
+int twctl_chain_open(struct twctl *twctl, struct twctl_chain *ret)
+{
+	const char *urls = twctl_args_get(&twctl->args, "--rpc");
+	uint64_t chain_id;
+	int code;
+
+	*ret = (struct twctl_chain){0};
+	if (urls == NULL || twctl_args_get(&twctl->args, "--chain-id") == NULL)
+		return twctl_fail(
+			twctl, TWCTL_EXIT_USAGE, "--rpc URL and --chain-id N are required"
+		);
+	code = twctl_get_number(twctl, "--chain-id", 1, UINT64_MAX, 0, &chain_id);
+	return code != 0 ? code : twctl_chain_connect(twctl, urls, chain_id, true, ret);
 }
 
 void twctl_chain_close(struct twctl_chain *chain)

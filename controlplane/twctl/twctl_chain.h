@@ -31,6 +31,16 @@ struct twctl_chain {
 int twctl_chain_open(struct twctl *twctl, struct twctl_chain *ret);
 void twctl_chain_close(struct twctl_chain *chain);
 
+// The same with the URLs (commas between) and the chain named by the caller. With is_signing the key of
+// --key-file is opened; without it the chain can be read only.
+int twctl_chain_connect(
+	struct twctl *twctl,
+	const char *urls,
+	uint64_t chain_id,
+	bool is_signing,
+	struct twctl_chain *ret
+);
+
 // Address options. An optional one that was not given leaves ret as it is.
 //
 // Returns: 0, or TWCTL_EXIT_USAGE with the message out.

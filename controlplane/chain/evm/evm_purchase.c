@@ -78,6 +78,11 @@ void evm_purchase_put_reclaim(struct evm_abi_writer *w, const uint8_t session_id
 	evm_purchase_put_by_session(w, "reclaim(bytes32)", session_id);
 }
 
+void evm_purchase_put_withdraw_refund(struct evm_abi_writer *w, const uint8_t session_id[32])
+{
+	evm_purchase_put_by_session(w, "withdrawRefund(bytes32)", session_id);
+}
+
 void evm_purchase_put_get_session(struct evm_abi_writer *w, const uint8_t session_id[32])
 {
 	evm_purchase_put_by_session(w, "getSession(bytes32)", session_id);

@@ -104,6 +104,7 @@ void evm_purchase_put_dispute(
 	struct evm_abi_writer *w, const uint8_t session_id[32], uint64_t bytes_accepted
 );
 void evm_purchase_put_reclaim(struct evm_abi_writer *w, const uint8_t session_id[32]);
+void evm_purchase_put_withdraw_refund(struct evm_abi_writer *w, const uint8_t session_id[32]);
 void evm_purchase_put_get_session(struct evm_abi_writer *w, const uint8_t session_id[32]);
 void evm_purchase_put_get_node(struct evm_abi_writer *w, struct u256 node_id);
 void evm_purchase_put_list_nodes(struct evm_abi_writer *w, uint64_t offset, uint64_t limit);

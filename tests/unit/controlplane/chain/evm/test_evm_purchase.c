@@ -81,6 +81,9 @@ static void test_calls(void **state)
 	evm_purchase_put_reclaim(&w, id);
 	expect_call(&w, "EscrowPayment", "reclaim(bytes32)", 1);
 	evm_abi_writer_init(&w, buf, sizeof(buf));
+	evm_purchase_put_withdraw_refund(&w, id);
+	expect_call(&w, "EscrowPayment", "withdrawRefund(bytes32)", 1);
+	evm_abi_writer_init(&w, buf, sizeof(buf));
 	evm_purchase_put_get_session(&w, id);
 	expect_call(&w, "EscrowPayment", "getSession(bytes32)", 1);
 	evm_abi_writer_init(&w, buf, sizeof(buf));
