@@ -95,7 +95,8 @@ struct settle_request {
 };
 
 /* Puts a session's settlement into the outbox, in the caller's transaction, so that the session's
- * own change of state and this are one. The same request again is success and changes nothing.
+ * own change of state and this are one. The same request again is success and changes nothing;
+ * CHAIN_CALL_EXECUTE once the session's proposal is done goes on with the same item.
  * Returns: 0, or a negative errno that is left in txn too, with a sentence in txn->why:
  * -EINVAL (refused, see the list), -EBADMSG (the voucher), -EEXIST (changed content), store errors.
  * ret_id may be NULL. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The way into the outbox: a request is checked, each refusal has a name and a counter, and a
-// session has one settlement for ever.
+// session has one settlement for ever (a proposal and its execution are two steps of one).
 
 #include "settle_outbox.h"
 
@@ -79,6 +79,16 @@ static int settle_queue_check(
 	return 0;
 }
 
+// A proposal that stands is the one thing after which something is left to do: the same item then
+// becomes its execution, so that a session has one item and one outcome.
+static bool settle_queue_follows(
+	const struct settle_item *former, const struct settle_request *request
+)
+{
+	return former->kind == CHAIN_CALL_PROPOSE && former->state == SETTLE_ITEM_DONE &&
+		request->kind == CHAIN_CALL_EXECUTE;
+}
+
 int settle_queue(
 	struct db_txn *txn,
 	const struct chain_driver *chain,
@@ -101,6 +111,13 @@ int settle_queue(
 	if (r < 0)
 		return r;
 	if (settle_item_find(txn, chain->chain_id, request->item.session_id, &former)) {
+		if (settle_queue_follows(&former, request)) {
+			item.id = former.id;
+			settle_item_put(txn, &item);
+			if (txn->error == 0 && ret_id != NULL)
+				*ret_id = item.id;
+			return txn->error;
+		}
 		// Field by field: padding of a record means nothing.
 		if (former.kind != (uint32_t)request->kind ||
 		    former.call.bytes_used != request->item.bytes_used ||
