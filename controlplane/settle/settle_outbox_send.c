@@ -255,13 +255,13 @@ int settle_outbox_send(struct settle_outbox *outbox, struct settle_tx *tx)
 		return 0;
 	}
 	// An account nonce that is used may be our own transaction, mined before a kill: following it
-	// will tell. Any other refusal is told and tried again; a former price may still be mined.
+	// will tell. Any other refusal is told and followed too, since that is what sends again and
+	// offers more: a price below the base fee is refused at the door, and another endpoint may
+	// have taken what this one refuses.
 	if (r == -EREMOTEIO)
 		settle_outbox_alert(outbox, SETTLE_ALERT_REFUSED, "%s", why);
 	else if (r < 0 && r != -ESTALE)
 		return settle_outbox_chain_error(outbox, r, why);
-	if (r == -EREMOTEIO && tx->n_attempts == 1)
-		return 0;
 	settle_failpoint(SETTLE_STEP_TX_BROADCAST);
 	next.state = SETTLE_TX_SENT;
 	db_txn_begin_write(&txn, outbox->conf.db);
