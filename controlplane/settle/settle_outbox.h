@@ -29,6 +29,7 @@
 	X(FEE_CEILING, "fee_ceiling", "the chain asks for more than the configured ceiling") \
 	X(REORGANISED, "reorganised", "a block with one of our transactions is gone") \
 	X(NONCE_TAKEN, "nonce_taken", "somebody else uses the account's key") \
+	X(NONCE_GAP, "nonce_gap", "an account nonce before a transaction's own is nobody's") \
 	X(REVERTED, "reverted", "a transaction failed as a whole") \
 	X(REFUSED, "refused", "the chain refuses a call or a transaction") \
 	X(ITEM_HELD, "item_held", "a session was skipped too often") \

@@ -27,7 +27,7 @@
 #define SETTLE_TX_STATE_LIST(X) \
 	X(INTENT, "intent", "items chosen, nothing signed") \
 	X(SIGNED, "signed", "signed and stored, not known to be sent") \
-	X(SENT, "sent", "given to the network") \
+	X(SENT, "sent", "given to the network, which may have refused it") \
 	X(MINED, "mined", "in a block, not final") \
 	X(DONE, "done", "final, outcomes stored") \
 	X(DROPPED, "dropped", "can never be mined, or failed; its items went back")
@@ -79,8 +79,9 @@ struct settle_tx {
 	uint32_t n_polls; // since it was first sent
 	uint64_t mined_block;
 	uint8_t mined_hash[CHAIN_ID_SIZE];
-	uint64_t
-		taken_since_block; // first head at which its account nonce was another's; 0 = never
+	// First head at which its account nonce was another's, or one before it was nobody's; 0 =
+	// neither.
+	uint64_t astray_since_block;
 	bool is_review;
 	uint64_t items[CHAIN_BATCH_MAX];
 	struct settle_attempt attempts[SETTLE_ATTEMPTS_MAX];

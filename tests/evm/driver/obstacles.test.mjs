@@ -35,3 +35,59 @@ scenario("what waits for the payout threshold holds up neither another call nor 
 	assert.equal(items[101].state, "done", result.err);
 	assert.equal((await s.settled()).get(first.id)[0].bytesUsed, 5n * GB);
 });
+
+scenario("a proposal is followed by its execution, once", async (s) => {
+	const id = await s.f.buy({ mode: 2 });
+	const proposal = await s.request(id, 6n * GB, { kind: 1, voucher: NO_VOUCHER });
+	const execution = await s.request(id, 6n * GB, { kind: 2, voucher: NO_VOUCHER });
+	s.pump(30);
+	await s.queue([proposal]);
+	const early = await s.queue([execution], { mayFail: true });
+	assert.match(early.out, /refused settlement refused \(changed\)/, "the proposal does not stand yet");
+	await s.finish();
+	await s.queue([execution, execution]);
+	await s.chain.rpc("evm_increaseTime", 8 * 86400);
+	await s.finish();
+	await s.assertSettledOnce([{ id, bytes: 6n * GB }]);
+	assert.equal((await s.list()).items.length, 1);
+	// Once executed it is over.
+	const again = await s.queue([proposal], { mayFail: true });
+	assert.match(again.out, /refused settlement refused \(changed\)/);
+});
+
+scenario("a transaction refused at the door for its price is priced again", async (s) => {
+	const list = await s.sessions(2);
+	await s.queue(list);
+	// Signed and stored, not sent; then gas gets dear and stays so, below the ceiling.
+	assert.equal((await s.run({}, { env: { TOLLWIRE_FAILPOINT: "raw_stored" } })).signal, "SIGKILL");
+	await s.automine(false);
+	const dear = () => s.chain.rpc("anvil_setNextBlockBaseFeePerGas", ethers.toQuantity(30n * 10n ** 9n));
+	await dear();
+	await s.chain.rpc("evm_mine");
+	const keep = setInterval(() => dear().catch(() => {}), 10);
+	s.pump(30);
+	const result = await s.run({ reprice_ms: 200, max_ms: 6000 });
+	clearInterval(keep);
+	assert.equal(result.status, 0, result.err);
+	await s.assertSettledOnce(list);
+	assert.ok((await s.list()).txs[0].attempts >= 2, "it was priced once only");
+});
+
+scenario("a gap in the account's nonces: told, and settled under the one that is missing", async (s) => {
+	const list = await s.sessions(2);
+	await s.queue(list);
+	await s.chain.receipt(await s.chain.rpc("eth_sendTransaction", { from: s.f.settler, to: s.f.settler, gas: "0x5208" }));
+	const nonce = Number(await s.chain.rpc("eth_getTransactionCount", s.f.settler, "latest"));
+	await s.automine(false);
+	const run = s.startRun({ confirmations: 3, max_ms: 8000 });
+	await until("a pending transaction", async () => (await s.pending()) > 0);
+	// What was mined in front of ours is gone for good, as after a reorganisation deeper than was watched.
+	await s.chain.rpc("anvil_dropAllTransactions");
+	await s.chain.rpc("anvil_setNonce", s.f.settler, ethers.toQuantity(nonce - 1));
+	s.pump(30);
+	const result = await run.ended;
+	assert.equal(result.status, 0, result.err);
+	assert.match(result.err, /alert nonce_gap: /);
+	await s.assertSettledOnce(list);
+	assert.deepEqual((await s.list()).txs.map((t) => t.state), ["dropped", "done"]);
+});
