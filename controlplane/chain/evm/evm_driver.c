@@ -257,6 +257,44 @@ static void evm_driver_explain(const struct evm_rpc_error *error, char why[CHAIN
 		);
 }
 
+// An estimate was refused. Only the contract's own refusal is one, and only if a second endpoint
+// does not know better: a session must not pay for an endpoint that is broken or lies.
+static int evm_driver_gas_refused(
+	struct evm_driver *driver,
+	struct evm_rpc_call *ask,
+	size_t endpoint,
+	char why[CHAIN_WHY_SIZE]
+)
+{
+	int other = evm_rpc_other(driver->rpc, endpoint);
+	struct evm_rpc_call again = {.method = ask->method, .params = ask->params};
+	char other_why[CHAIN_WHY_SIZE];
+	int r;
+
+	if (strcasestr(ask->error.message, "revert") == NULL) {
+		evm_rpc_blame(
+			driver->rpc,
+			endpoint,
+			EVM_RPC_BAD_RESULT,
+			"%s: %s",
+			ask->method,
+			ask->error.message
+		);
+		return -EIO;
+	}
+	if (other < 0)
+		return -EREMOTEIO;
+	r = evm_rpc_ask_at(driver->rpc, (size_t)other, &again, other_why);
+	evm_rpc_call_fini(&again);
+	if (r != 0)
+		return r == -EINTR || r == -ENOMEM ? r : -EREMOTEIO;
+	evm_rpc_blame(
+		driver->rpc, endpoint, EVM_RPC_DISAGREES, "refuses a call that another one takes"
+	);
+	snprintf(why, CHAIN_WHY_SIZE, "two endpoints disagree about a call");
+	return -EAGAIN;
+}
+
 static int evm_driver_gas(
 	void *ctx, const struct chain_call *call, uint64_t *ret, char why[CHAIN_WHY_SIZE]
 )
@@ -281,6 +319,8 @@ static int evm_driver_gas(
 		evm_hex_format(data, len, at);
 		strcat(at, "\"}]");
 		r = evm_rpc_ask(driver->rpc, &ask, &endpoint, why);
+		if (r == -EREMOTEIO)
+			r = evm_driver_gas_refused(driver, &ask, endpoint, why);
 	}
 	free(params);
 	if (r < 0) {
@@ -355,30 +395,57 @@ static int evm_driver_refusal(const char *message)
 	return -EREMOTEIO;
 }
 
+// One endpoint's answer to a raw transaction, as the interface names it.
+static int evm_driver_broadcast_result(
+	struct evm_driver *driver,
+	size_t endpoint,
+	const struct evm_rpc_call *call,
+	int r,
+	const uint8_t expected[32],
+	char why[CHAIN_WHY_SIZE]
+)
+{
+	uint8_t told[32];
+
+	if (r == -EREMOTEIO)
+		return evm_driver_refusal(call->error.message);
+	if (r == 0 && (evm_reply_hash(call->result, told) < 0 || memcmp(told, expected, 32) != 0))
+		return evm_driver_bad_result(driver, endpoint, call->method, why);
+	return r;
+}
+
+// Every endpoint that is awake is told, since one that swallows transactions cannot be told from an
+// honest one. It is sent when any took it; else the first one's word stands.
 static int evm_driver_broadcast(void *ctx, const uint8_t *raw, size_t len, char why[CHAIN_WHY_SIZE])
 {
 	struct evm_driver *driver = ctx;
-	char *params = malloc(EVM_HEX_SIZE(len) + 8);
+	char *params = malloc(EVM_HEX_SIZE(len) + 8), other_why[CHAIN_WHY_SIZE];
 	struct evm_rpc_call call = {.method = "eth_sendRawTransaction", .params = params};
-	uint8_t expected[32], told[32];
-	size_t endpoint;
-	int r;
+	struct evm_rpc_stats stats;
+	uint8_t expected[32];
+	size_t endpoint = 0;
+	int r, other;
 
 	if (params == NULL)
 		return -ENOMEM;
 	strcpy(params, "[\"");
 	evm_hex_format(raw, len, params + 2);
 	strcat(params, "\"]");
+	evm_tx_hash(raw, len, expected);
 	r = evm_rpc_ask(driver->rpc, &call, &endpoint, why);
-	free(params);
-	if (r == -EREMOTEIO)
-		r = evm_driver_refusal(call.error.message);
-	else if (r == 0) {
-		evm_tx_hash(raw, len, expected);
-		if (evm_reply_hash(call.result, told) < 0 || memcmp(told, expected, 32) != 0)
-			r = evm_driver_bad_result(driver, endpoint, call.method, why);
-	}
+	r = evm_driver_broadcast_result(driver, endpoint, &call, r, expected, why);
 	evm_rpc_call_fini(&call);
+	for (size_t i = 0; i < evm_rpc_n_endpoints(driver->rpc) && r != -EINTR; i++) {
+		evm_rpc_get_stats(driver->rpc, i, &stats);
+		if (i == endpoint || stats.is_resting)
+			continue;
+		other = evm_rpc_ask_at(driver->rpc, i, &call, other_why);
+		other = evm_driver_broadcast_result(driver, i, &call, other, expected, other_why);
+		evm_rpc_call_fini(&call);
+		if (other == 0)
+			r = 0;
+	}
+	free(params);
 	return r;
 }
 

@@ -3,6 +3,9 @@
 // A lying proxy between a driver and a real node: passes JSON-RPC on and spoils the answers as its `lie` says. The only thing
 // in these tests that is not what it claims to be.
 import http from "node:http";
+import { ethers } from "ethers";
+
+const rpc_error = (code, message) => ({ rpc_error: { code, message } });
 
 // name → what becomes of one request. `call` asks the node; replies are JSON-RPC reply objects.
 export const LIES = {
@@ -25,7 +28,11 @@ export const LIES = {
 	foreign_receipts: { eth_getTransactionReceipt: (r) => r && { ...r, transactionHash: "0x" + "11".repeat(32) } },
 	receipt_of_no_block: { eth_getTransactionReceipt: (r) => r && {
 		...r, blockHash: "0x" + "22".repeat(32), logs: r.logs.map((l) => ({ ...l, blockHash: "0x" + "22".repeat(32) })) } },
+	no_estimate: { eth_estimateGas: () => rpc_error(-32603, "internal error") },
+	false_revert: { eth_estimateGas: () => rpc_error(3, "execution reverted: NotOperatorOrSettler") },
 	wrong_hash: { eth_sendRawTransaction: () => "0x" + "33".repeat(32) },
+	// Told as sent, and forgotten.
+	swallow: { instead: { eth_sendRawTransaction: (params) => ethers.keccak256(params[0]) } },
 	head_back: { eth_getBlockByNumber: (r, params, state) => {
 		if (params[0] !== "latest" || !r) return r;
 		state.n = (state.n ?? 0) + 1;
@@ -66,6 +73,14 @@ export class Liar {
 		this.calls++;
 		if (lie.transport) return lie.transport(request.socket);
 		if (lie.status) return response.writeHead(lie.status).end("no");
+		const only = [JSON.parse(body)].flat()[0];
+		const instead = lie.instead?.[only.method];
+		if (instead) {
+			this.lies++;
+			response.writeHead(200, { "content-type": "application/json" });
+			const told = { jsonrpc: "2.0", id: only.id, result: instead(only.params) };
+			return response.end(JSON.stringify(body.startsWith("[") ? [told] : told));
+		}
 		const reply = await fetch(this.nodeUrl, { method: "POST", body, headers: { "content-type": "application/json" } });
 		let text = await reply.text();
 		const asked = [JSON.parse(body)].flat();
@@ -74,7 +89,9 @@ export class Liar {
 			const change = question && lie[question.method];
 			if (change && r.error === undefined) {
 				this.lies++;
-				r = { ...r, result: change(r.result, question.params, this.state) };
+				const { result, ...rest } = r;
+				const told = change(result, question.params, this.state);
+				r = told?.rpc_error ? { ...rest, error: told.rpc_error } : { ...rest, result: told };
 			}
 			return lie.reply ? lie.reply(r) : r;
 		};
