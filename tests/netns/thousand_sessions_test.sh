@@ -37,7 +37,9 @@ taskset -c "$other_cpus" ip netns exec "$node" "$pktgen" run --core 0 --seed 7 -
 	--timeout 50 --per-session "$tmp/per-session" >"$tmp/pktgen.json" 2>"$tmp/pktgen.log" || status=$?
 [ "$status" = 0 ] || fail "the generator found something wrong: $(cat "$tmp/pktgen.json")"
 expect_eq "handshakes" "$(jq .handshakes "$tmp/pktgen.json")" $n_sessions
-expect_eq "packets that arrived outbound" "$(jq .out_arrived_pkts "$tmp/pktgen.json")" $((30 * n_sessions))
+# Whatever a busy machine loses on the way is not billed either.
+expect_between "packets that arrived outbound" "$(jq .out_arrived_pkts "$tmp/pktgen.json")" \
+	$((29 * n_sessions)) $((30 * n_sessions))
 
 # metered: `inner-address out in` of every session.
 metered() {
