@@ -21,6 +21,8 @@
 #define CONFIG_MAX_DNS 4
 #define CONFIG_MAX_RULES 64 // of firewall.allow, and of firewall.deny
 #define CONFIG_NAME_CAP 33
+#define CONFIG_MAX_AUTH_DOMAINS 8
+#define CONFIG_DOMAIN_CAP 256 // host and port
 #define CONFIG_HOST_CAP 254 // RFC 1035: 253 characters
 #define CONFIG_TEXT_CAP 256 // paths and devargs
 #define CONFIG_SOCKET_CAP 108 // sun_path
@@ -177,6 +179,8 @@ struct config_api {
 	char tls_certificate[CONFIG_TEXT_CAP]; // absolute, as the next two
 	char tls_key[CONFIG_TEXT_CAP];
 	char admin_token_file[CONFIG_TEXT_CAP];
+	char auth_domains[CONFIG_MAX_AUTH_DOMAINS][CONFIG_DOMAIN_CAP];
+	uint32_t n_auth_domains;
 	uint32_t max_connections;
 	uint32_t connections_per_address;
 	uint32_t requests_per_minute;

@@ -80,6 +80,12 @@ const char *config_derive_defaults(struct config *config)
 			config->ports[config->internet_port_idx].address.addr;
 		config->nat.n_external_addresses = 1;
 	}
+	if (config->api.n_auth_domains == 0) {
+		memcpy(config->api.auth_domains[0],
+		       config->node.endpoint.host,
+		       sizeof(config->node.endpoint.host));
+		config->api.n_auth_domains = 1;
+	}
 	for (uint32_t i = 0; i < config_keys_n; i++) {
 		const struct config_key *key = &config_keys[i];
 		const char *dir = key->kind == CONFIG_STATE_PATH ? config->node.state_dir

@@ -214,6 +214,8 @@ const struct config_key config_keys[] = {
 	 HELP("Its PEM private key, closed to others; taken up with the certificate.")},
 	{KEY(api, admin_token_file), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP), DEFAULT("admin.token"),
 	 CONTROL, HELP("0600 file with the operator's bearer token; no file, no operator over TCP.")},
+	{LIST(api, auth_domains), TEXT(CONFIG_DOMAIN_CAP - 1), DEFAULT("<the host of node.endpoint>"),
+	 CONTROL, HELP("host or host:port of the pages whose sign-in messages are taken (EIP-4361).")},
 	{KEY(api, max_connections), UINT(8, 16384, "connections"), DEFAULT("256"), CONTROL,
 	 HELP("Over TCP at a time, and as many over the socket.")},
 	{KEY(api, connections_per_address), UINT(1, 16384, "connections"), DEFAULT("64"), CONTROL,

@@ -18,5 +18,7 @@ struct control {
 	struct dp_link *link;
 	struct health *health;
 	struct http_server *server;
+	struct api_token_book *tokens;
+	struct api_challenge_book *challenges;
 	uint64_t started_unix_ns;
 };

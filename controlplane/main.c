@@ -11,6 +11,7 @@
 #include "controlplane/attest/attest_store.h"
 #include "controlplane/control.h"
 #include "controlplane/http/api.h"
+#include "controlplane/http/api_challenge.h"
 #include "controlplane/http/api_token.h"
 
 #include <errno.h>
@@ -32,7 +33,6 @@ struct program {
 	struct control control;
 	struct health health;
 	struct http_server *server;
-	struct api_token_book *tokens;
 	struct attest_keys *keys;
 	int kick_fd; // a session changed: do not wait for the next poll
 };
@@ -208,11 +208,16 @@ static int create_server(struct program *program)
 	struct control *control = &program->control;
 	char err[ERR_CAP] = "";
 	int rc = api_token_book_create(
-		&program->tokens, api->admin_token_file, control->clock, err, sizeof(err)
+		&control->tokens, api->admin_token_file, control->clock, err, sizeof(err)
 	);
 
 	if (rc != 0) {
 		log_error("main", "api.admin_token_file: %s", err);
+		return rc;
+	}
+	rc = api_challenge_book_create(&control->challenges, control->clock);
+	if (rc != 0) {
+		log_error("main", "sign-in: %s", strerror(-rc));
 		return rc;
 	}
 	rc = http_server_create(&program->server, &conf, err, sizeof(err));
@@ -221,7 +226,7 @@ static int create_server(struct program *program)
 		return rc;
 	}
 	control->server = program->server;
-	http_server_authenticate_with(program->server, api_token_authenticate, program->tokens);
+	http_server_authenticate_with(program->server, api_token_authenticate, control->tokens);
 	rc = api_register(program->server, control);
 	if (rc == 0)
 		rc = http_server_timer_add(
@@ -272,7 +277,8 @@ static void stop(struct program *program)
 	struct control *control = &program->control;
 
 	http_server_destroy(program->server);
-	api_token_book_destroy(program->tokens);
+	api_token_book_destroy(control->tokens);
+	api_challenge_book_destroy(control->challenges);
 	dp_link_destroy(control->link);
 	usage_book_destroy(control->usage);
 	session_book_destroy(control->sessions);

@@ -63,7 +63,8 @@ def check(doc, schema, value, where):
     return wrong
 
 
-EXAMPLES = {'generate_key': True, 'quota_bytes': 1000000, 'duration_sec': 3600, 'bytes': 1000, 'name': 'walked'}
+EXAMPLES = {'generate_key': True, 'quota_bytes': 1000000, 'duration_sec': 3600, 'bytes': 1000, 'name': 'walked',
+            'message': 'no message', 'signature': '0x' + '00' * 65}
 
 
 def example_body(doc, operation):

@@ -290,6 +290,8 @@ static void test_defaults(void **state)
 	assert_int_equal(config.api.socket_mode, 0660);
 	assert_int_equal(config.tunnel.network.addr, 0x0a080000);
 	assert_int_equal(config.tunnel.network.prefix_len, 16);
+	assert_int_equal(config.api.n_auth_domains, 1);
+	assert_string_equal(config.api.auth_domains[0], "192.0.2.2");
 	assert_int_equal(config.tunnel.n_dns, 2);
 	assert_int_equal(config.tunnel.dns[1], 0x08080808);
 	assert_int_equal(config.nat.n_external_addresses, 1);
