@@ -152,7 +152,7 @@
 	X(OK, "ok", "done") \
 	X(MALFORMED, "malformed", "command out of bounds or unknown") \
 	X(SLOT_RANGE, "slot_range", "no such slot") \
-	X(STALE, "stale", "generation is not the slot's") \
+	X(STALE, "stale", "generation is not the slot's, or not above those it has had") \
 	X(CONFLICT, "conflict", "slot and generation exist with different content") \
 	X(KEY_IN_USE, "key_in_use", "public key belongs to another slot") \
 	X(ADDRESS_IN_USE, "address_in_use", "inner address belongs to another slot") \

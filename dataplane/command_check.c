@@ -149,8 +149,10 @@ static enum command_check_verdict check_slot_add(
 
 	if (slot->is_removing)
 		return refuse(ABI_ACK_BUSY, ret_result);
-	if (!slot->is_live) // a generation lives once
-		return command->generation == slot->generation ? refuse(ABI_ACK_STALE, ret_result)
+	// A generation lives once, and they rise: what is read under an older one is never another
+	// session's.
+	if (!slot->is_live)
+		return command->generation <= slot->generation ? refuse(ABI_ACK_STALE, ret_result)
 							       : COMMAND_CHECK_APPLY;
 	if (command->generation != slot->generation)
 		return refuse(ABI_ACK_STALE, ret_result);
