@@ -44,7 +44,7 @@ struct abi_session_live {
 	uint64_t in_pkts; // internet -> client
 	uint64_t out_bytes;
 	uint64_t in_bytes;
-	uint64_t last_authentic_unix_ns;
+	uint64_t last_authentic_unix_ns; // of an earlier boot until the first one of this
 	uint64_t reserved1[2];
 } __attribute__((aligned(ABI_CACHE_LINE)));
 

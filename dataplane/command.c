@@ -117,7 +117,9 @@ static enum abi_ack_result apply_add(struct slowpath *sp, const struct abi_comma
 	memcpy(peer->record.endpoint_addr, command->endpoint.addr, sizeof(command->endpoint.addr));
 	peer->record.endpoint_port_be = command->endpoint.port_be;
 	peer->record.endpoint_family = command->endpoint.family;
-	slot_line_allot(&sp->dp->segment.slots[command->slot], peer);
+	slot_line_allot(
+		&sp->dp->segment.slots[command->slot], peer, command->last_authentic_unix_ns
+	);
 	return ABI_ACK_OK;
 }
 

@@ -29,7 +29,9 @@ void slot_line_unowned(struct abi_session_slot *slot, const struct peer *peer)
 }
 
 // Readers compare the generation before and after they read: while it is 0 they find nothing.
-void slot_line_allot(struct abi_session_slot *slot, const struct peer *peer)
+void slot_line_allot(
+	struct abi_session_slot *slot, const struct peer *peer, uint64_t last_authentic_unix_ns
+)
 {
 	const struct abi_session_live zero_live = {0};
 	const struct abi_session_free zero_free = {0};
@@ -40,6 +42,7 @@ void slot_line_allot(struct abi_session_slot *slot, const struct peer *peer)
 		counter_set((uint64_t *)&slot->live + i, ((const uint64_t *)&zero_live)[i]);
 	for (size_t i = 0; i < sizeof(zero_free) / 8; i++)
 		counter_set((uint64_t *)&slot->free + i, ((const uint64_t *)&zero_free)[i]);
+	counter_set(&slot->live.last_authentic_unix_ns, last_authentic_unix_ns);
 	slot_line_limits(slot, peer);
 	slot_line_unowned(slot, peer);
 	store8(&slot->live.state, ABI_SLOT_READY);

@@ -8,7 +8,10 @@
 #include "dataplane/peer_table.h"
 
 // Allots a slot to a session: lines zeroed, limits shown, the generation last (release).
-void slot_line_allot(struct abi_session_slot *slot, const struct peer *peer);
+// last_authentic_unix_ns: of an earlier boot, as the `add` said; 0 = never.
+void slot_line_allot(
+	struct abi_session_slot *slot, const struct peer *peer, uint64_t last_authentic_unix_ns
+);
 
 // Shows peer->record and peer->owner in the limits line.
 void slot_line_limits(struct abi_session_slot *slot, const struct peer *peer);

@@ -69,6 +69,7 @@ static void test_add(void **state)
 	memset(&slot->free, 0xff, sizeof(slot->free));
 	command.base_out_bytes = 11;
 	command.base_in_bytes = 22;
+	command.last_authentic_unix_ns = 55;
 	command.rate_out_kbps = 33;
 	command.expires_unix_sec = rig->time.unix_ns / NS_PER_SEC + 60;
 	command.endpoint = (struct abi_endpoint
@@ -79,7 +80,7 @@ static void test_add(void **state)
 	assert_int_equal(slot->live.gate, ABI_GATE_OPEN);
 	assert_int_equal(slot->live.out_bytes, 0);
 	assert_int_equal(slot->live.in_pkts, 0);
-	assert_int_equal(slot->live.last_authentic_unix_ns, 0);
+	assert_int_equal(slot->live.last_authentic_unix_ns, 55); // until it is heard again
 	assert_int_equal(slot->free.drop_in_pkts, 0);
 	assert_int_equal(slot->free.rate_out_kbps, 33);
 	assert_int_equal(slot->limits.owner, ABI_OWNER_NONE);
