@@ -215,16 +215,30 @@ static void set_review(
 // The boot does not have a session that we gave it. What it billed is closed; a session that should
 // be served is bound and given again.
 static void take_lost(
-	struct dp_sessions *all, struct dp_slot *slot, const struct usage_harvest *live
+	struct dp_sessions *all,
+	struct dp_slot *slot,
+	const struct usage_harvest *live,
+	uint32_t seen_generation
 )
 {
+	struct usage_harvest what = *live;
 	char err[ERR_CAP];
+
+	what.seen_generation = seen_generation;
+	log_warn(
+		"link",
+		"session %s: the data plane does not have it in slot %u under generation %u; it is "
+		"given again under a new one",
+		slot->session.name,
+		slot->session.slot,
+		slot->session.generation
+	);
 
 	if (usage_commit(all->conf.usage, true, err, sizeof(err)) < 0) {
 		store_failed(all, err);
 		return;
 	}
-	close_session(all, slot, live);
+	close_session(all, slot, &what);
 }
 
 static void take_refusal(struct dp_sessions *all, struct dp_slot *slot, const struct abi_ack *ack)
@@ -264,7 +278,7 @@ void dp_sessions_ack(
 		break;
 	case DP_SLOT_LOST:
 		if (dp_slot_is_wanted(slot))
-			take_lost(all, slot, live);
+			take_lost(all, slot, live, ack->slot_generation);
 		else
 			slot->phase = DP_SLOT_REMOVED; // it never arrived: nothing was billed
 		break;
@@ -341,7 +355,7 @@ void dp_sessions_poll(struct dp_sessions *all, const struct usage_harvest *live)
 			slot->is_connected = has_connected(slot, &reading);
 			n_connected += slot->is_connected;
 		} else if (rc == -ESTALE) {
-			take_lost(all, slot, live);
+			take_lost(all, slot, live, 0);
 		}
 	}
 	activate(all, n_connected);

@@ -212,7 +212,9 @@ enum dp_slot_verdict dp_slot_ack(
 		}
 		break;
 	case ABI_ACK_STALE:
-		if (sent.kind != ABI_COMMAND_ADD)
+		// An `add` below what the slot has had: the store is an older copy.
+		if (sent.kind != ABI_COMMAND_ADD ||
+		    (ack->slot_generation >= sent.generation && ack->slot_generation != UINT32_MAX))
 			return DP_SLOT_LOST;
 		break;
 	default: // a refusal by name, or a result that a later release knows

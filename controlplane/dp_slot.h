@@ -55,7 +55,7 @@ enum dp_slot_verdict {
 	DP_SLOT_IGNORED, // not the acknowledgement that is waited for
 	DP_SLOT_ACCEPTED,
 	DP_SLOT_REFUSED, // by name; tried again later
-	DP_SLOT_LOST, // the data plane does not have the session: look again
+	DP_SLOT_LOST, // the data plane does not have the session: close it and give it anew
 };
 
 enum dp_slot_verdict dp_slot_ack(

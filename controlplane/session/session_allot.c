@@ -214,6 +214,36 @@ void session_allot_take(
 	take_address(allot, txn, config, now_unix_sec, session);
 }
 
+void session_allot_renew(struct db_txn *txn, uint32_t seen, struct session *session)
+{
+	struct slot_record slot;
+
+	load_slot(txn, session->slot, &slot);
+	if (slot.session_id != session->id)
+		db_txn_fail(
+			txn,
+			-EBADMSG,
+			"session %s: slot %u belongs to another session",
+			session->name,
+			session->slot
+		);
+	if (slot.generation < seen)
+		slot.generation = seen;
+	if (slot.generation == UINT32_MAX) {
+		db_txn_fail(
+			txn,
+			-ENOSPC,
+			"slot %u has used up its generations: restart tollwire-dataplane, then "
+			"remove session %s and add it again",
+			session->slot,
+			session->name
+		);
+		return;
+	}
+	session->generation = ++slot.generation;
+	save_slot(txn, session->slot, &slot);
+}
+
 void session_allot_release(
 	struct db_txn *txn,
 	const struct config *config,

@@ -24,6 +24,10 @@ void session_allot_take(
 	struct session *session
 );
 
+// Gives the session the next generation of the slot that it keeps, above `seen` too: a data plane has had
+// a session there under that one. Fails the transaction with -ENOSPC when the generations are used up.
+void session_allot_renew(struct db_txn *txn, uint32_t seen, struct session *session);
+
 // Gives both back. A session without a slot is a no-op.
 void session_allot_release(
 	struct db_txn *txn,

@@ -184,6 +184,10 @@ int usage_harvest_session(
 		close_ledger(harvest, &txn, &session, &entry);
 	else
 		db_txn_fail(&txn, -ENOENT, "no session %" PRIu64, session_id);
+	if (txn.error == 0 && harvest->read != NULL && session.has_slot) {
+		session_allot_renew(&txn, harvest->seen_generation, &session);
+		session_store_save(&txn, &session);
+	}
 	int rc = db_txn_commit(&txn);
 	if (rc != 0)
 		snprintf(err, err_len, "%s", txn.why);

@@ -17,6 +17,9 @@ struct usage_harvest {
 	// the last checkpoints say is all there is.
 	int (*read)(void *ctx, uint32_t slot, uint32_t generation, struct abi_session_reading *ret);
 	void *ctx;
+	// For usage_harvest_session(): the boot lives and may be given the session again, under a
+	// generation above this one and above its last.
+	uint32_t seen_generation;
 };
 
 // Closes every ledger that is bound to boot_id.
@@ -26,7 +29,9 @@ int usage_harvest_boot(
 	const struct usage_harvest *harvest, const uint8_t boot_id[16], char *err, size_t err_len
 );
 
-// Closes one session's ledger, whatever it is bound to, and finishes the session if it is draining.
+// Closes one session's ledger, whatever it is bound to, and finishes the session if it is draining. One
+// that keeps its slot while the boot lives gets a new generation: what was counted under the old one is
+// in its total now and must never be read again.
 // Out: ret (may be NULL), the session afterwards.
 //
 // Returns: 0 or -errno with a sentence in err, and nothing is changed.

@@ -87,7 +87,8 @@ static inline enum abi_ack_result fake_dataplane_add(
 	same.id = have->id;
 	if (have->generation == command->generation)
 		return memcmp(have, &same, sizeof(same)) == 0 ? ABI_ACK_OK : ABI_ACK_CONFLICT;
-	if (have->generation != 0)
+	if (have->generation != 0 ||
+	    command->generation <= dp->seg.slots[command->slot].live.generation)
 		return ABI_ACK_STALE;
 	*have = *command;
 	fake_dataplane_limits(dp, command);
@@ -136,7 +137,7 @@ static inline void fake_dataplane_poll(struct fake_dataplane *dp)
 			.generation = command.generation,
 			.result = fake_dataplane_obey(dp, &command),
 			.slot_generation = command.slot < FAKE_DATAPLANE_SLOTS
-				? dp->adds[command.slot].generation
+				? dp->seg.slots[command.slot].live.generation
 				: 0,
 		};
 		dp->last[command.kind] = command;

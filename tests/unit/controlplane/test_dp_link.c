@@ -306,6 +306,63 @@ static void test_strangers_are_removed(void **state)
 	assert_int_equal(set->dp.adds[set->session.slot].generation, set->session.generation);
 }
 
+// The slot of the session is as a data plane leaves one whose store was put back from an older copy:
+// `state` under that generation, with bytes.
+static void occupy(struct setup *set, uint32_t generation, uint8_t state, uint64_t bytes)
+{
+	struct abi_session_slot *slot = &set->dp.seg.slots[set->session.slot];
+
+	abi_session_publish(slot, generation, state, ABI_GATE_OPEN);
+	counter_add(&slot->live.out_bytes, bytes);
+	if (state == ABI_SLOT_REMOVED)
+		return;
+	set->dp.adds[set->session.slot] = (struct abi_command){
+		.slot = set->session.slot,
+		.generation = generation,
+	};
+}
+
+// The session was removed after the copy: its bytes are taken once, and it is served again.
+static void test_old_store_finds_its_session_removed(void **state)
+{
+	struct setup *set = *state;
+
+	start_dp(set);
+	occupy(set, set->session.generation, ABI_SLOT_REMOVED, 1000);
+	for (int i = 0; i < 5; i++)
+		second(set);
+	assert_int_equal(total(set), 1000);
+	assert_int_equal(set->dp.n_taken[ABI_COMMAND_ADD], 1);
+	assert_int_equal(set->dp.last[ABI_COMMAND_ADD].base_out_bytes, 1000);
+	assert_true(set->dp.last[ABI_COMMAND_ADD].generation > set->session.generation);
+	fake_dataplane_bill(&set->dp, set->session.slot, 500, 0);
+	second(set);
+	assert_int_equal(total(set), 1500);
+	assert_int_equal(reload(set).reviews, 0);
+}
+
+// After the copy the slot went to others, whose bytes are not this session's.
+static void test_old_store_finds_its_slot_used_on(void **state)
+{
+	static const uint8_t states[] = {ABI_SLOT_REMOVED, ABI_SLOT_ACTIVE};
+	struct setup *set = *state;
+
+	for (size_t i = 0; i < TEST_N_ROWS(states); i++) {
+		start_dp(set);
+		uint32_t used = reload(set).generation + 7;
+		occupy(set, used, states[i], 1000);
+		for (int j = 0; j < 5; j++)
+			second(set);
+		assert_int_equal(total(set), 0);
+		assert_int_equal(set->dp.adds[set->session.slot].generation, used + 1);
+		assert_int_equal(reload(set).generation, used + 1);
+		assert_int_equal(reload(set).reviews, 0);
+		assert_false(health_is_degraded(&set->fix.health));
+		fake_dataplane_kill(&set->dp);
+		dp_link_tick(set->fix.link);
+	}
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -325,6 +382,8 @@ int main(void)
 		T(test_add_from_before_a_restart),
 		T(test_add_then_remove_in_one_round),
 		T(test_strangers_are_removed),
+		T(test_old_store_finds_its_session_removed),
+		T(test_old_store_finds_its_slot_used_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
