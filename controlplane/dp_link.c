@@ -188,7 +188,7 @@ static void attach(struct dp_link *link, const uint8_t boot_id[16])
 	link->heartbeat = 0;
 	link->heartbeat_mono_ns = mono_now(link);
 	link->n_corrupt = 0;
-	dp_sessions_reset(&link->sessions);
+	dp_sessions_reset(&link->sessions, att.n_slots);
 	text_of(boot_id, text);
 	log_info("link", "attached to boot %s, pid %u", text, att.header->pid);
 	health_clear(link->conf.health, HEALTH_DATAPLANE);
@@ -257,6 +257,7 @@ static void find_boot(struct dp_link *link)
 		log_warn("link", "the data plane (pid %u) has ended", link->att.header->pid);
 		abi_attach_close(&link->att);
 		link->is_attached = false;
+		dp_sessions_reset(&link->sessions, 0);
 	}
 	link->is_abi_bad = false;
 	if (scan_boots(link, live_id) && !link->is_attached)
@@ -444,7 +445,7 @@ void dp_link_tick(struct dp_link *link)
 		watch_heartbeat(link);
 		take_acks(link);
 		take_events(link);
-		dp_sessions_bind(&link->sessions, link->att.boot_id, link->att.n_slots, &live);
+		dp_sessions_bind(&link->sessions, link->att.boot_id, &live);
 		if (link->must_scan_strangers)
 			remove_strangers(link);
 		send_commands(link);
@@ -452,7 +453,7 @@ void dp_link_tick(struct dp_link *link)
 		watch_rings(link);
 	}
 	const struct usage_harvest gone = harvest_of(link, NULL);
-	dp_sessions_finish(&link->sessions, link->is_attached ? link->att.boot_id : NULL, &gone);
+	dp_sessions_finish(&link->sessions, &gone);
 	if (usage_commit(link->conf.usage, false, err, sizeof(err)) < 0)
 		health_set(link->conf.health, HEALTH_STORE, unix_now(link), "%s", err);
 	else

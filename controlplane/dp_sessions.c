@@ -62,16 +62,30 @@ void dp_sessions_fini(struct dp_sessions *all)
 	all->slots = NULL;
 }
 
+// A slot beyond sessions.max: that was higher when the session came.
+static bool grow(struct dp_sessions *all, uint32_t n_slots)
+{
+	struct dp_slot *slots = realloc(all->slots, n_slots * sizeof(*slots));
+
+	if (slots == NULL)
+		return false;
+	memset(slots + all->n_slots, 0, (n_slots - all->n_slots) * sizeof(*slots));
+	all->slots = slots;
+	all->n_slots = n_slots;
+	return true;
+}
+
 void dp_sessions_set(struct dp_sessions *all, const struct session *session)
 {
-	if (session->slot >= all->n_slots) {
+	if (session->slot >= all->n_slots &&
+	    (!session->has_slot || session->slot >= ABI_MAX_SLOTS || !grow(all, session->slot + 1)
+	    )) {
 		if (session->has_slot)
 			log_warn(
 				"link",
-				"session %s has slot %u, but sessions.max is %u: it is not served",
+				"session %s: no room for slot %u: it is not served",
 				session->name,
-				session->slot,
-				all->n_slots
+				session->slot
 			);
 		return;
 	}
@@ -90,8 +104,9 @@ void dp_sessions_reload(struct dp_sessions *all)
 	load(all);
 }
 
-void dp_sessions_reset(struct dp_sessions *all)
+void dp_sessions_reset(struct dp_sessions *all, uint32_t n_boot_slots)
 {
+	all->n_boot_slots = n_boot_slots;
 	for (uint32_t i = 0; i < all->n_used; i++)
 		dp_slot_reset(&all->slots[i]);
 }
@@ -130,9 +145,9 @@ static void close_session(
 
 // ---- binding ---------------------------------------------------------------------------------
 
-static bool wants_binding(const struct dp_sessions *all, uint32_t idx, uint32_t n_boot_slots)
+static bool wants_binding(const struct dp_sessions *all, uint32_t idx)
 {
-	return idx < n_boot_slots && all->slots[idx].phase == DP_SLOT_UNBOUND;
+	return idx < all->n_boot_slots && all->slots[idx].phase == DP_SLOT_UNBOUND;
 }
 
 static void after_binding(
@@ -152,10 +167,7 @@ static void after_binding(
 }
 
 void dp_sessions_bind(
-	struct dp_sessions *all,
-	const uint8_t boot_id[16],
-	uint32_t n_boot_slots,
-	const struct usage_harvest *live
+	struct dp_sessions *all, const uint8_t boot_id[16], const struct usage_harvest *live
 )
 {
 	struct db_txn txn = {.handle = NULL};
@@ -164,7 +176,7 @@ void dp_sessions_bind(
 	for (uint32_t i = 0; i < all->n_used; i++) {
 		struct dp_slot *slot = &all->slots[i];
 		slot->is_binding = false;
-		if (!wants_binding(all, i, n_boot_slots))
+		if (!wants_binding(all, i))
 			continue;
 		if (n++ == 0)
 			db_txn_begin_write(&txn, all->conf.db);
@@ -361,16 +373,15 @@ void dp_sessions_poll(struct dp_sessions *all, const struct usage_harvest *live)
 	activate(all, n_connected);
 }
 
-void dp_sessions_finish(
-	struct dp_sessions *all, const uint8_t *boot_id, const struct usage_harvest *gone
-)
+void dp_sessions_finish(struct dp_sessions *all, const struct usage_harvest *gone)
 {
 	struct usage_entry entry;
 	struct db_txn txn;
 
 	for (uint32_t i = 0; i < all->n_used; i++) {
 		struct dp_slot *slot = &all->slots[i];
-		if (slot->phase != DP_SLOT_UNBOUND || dp_slot_is_wanted(slot) || boot_id != NULL)
+		if (slot->phase != DP_SLOT_UNBOUND || dp_slot_is_wanted(slot) ||
+		    i < all->n_boot_slots)
 			continue;
 		db_txn_begin_read(&txn, all->conf.db);
 		usage_store_load(&txn, slot->session.id, &entry);
@@ -418,6 +429,36 @@ void dp_sessions_probe_store(struct dp_sessions *all)
 	health_clear(all->conf.health, HEALTH_STORE);
 }
 
+static void report_slots(struct dp_sessions *all)
+{
+	const char *first = "";
+	uint32_t n_needed = 0;
+	unsigned n = 0;
+
+	for (uint32_t i = all->n_boot_slots; all->n_boot_slots != 0 && i < all->n_used; i++) {
+		if (!dp_slot_is_wanted(&all->slots[i]) || all->slots[i].phase == DP_SLOT_EMPTY)
+			continue;
+		if (n++ == 0)
+			first = all->slots[i].session.name;
+		n_needed = i + 1;
+	}
+	if (n == 0) {
+		health_clear(all->conf.health, HEALTH_SLOTS);
+		return;
+	}
+	health_set(
+		all->conf.health,
+		HEALTH_SLOTS,
+		unix_now(all),
+		"%u sessions are not served, the first is %s: the data plane has %u slots; set "
+		"sessions.max to %u or more and restart tollwire-dataplane, or remove them",
+		n,
+		first,
+		all->n_boot_slots,
+		n_needed
+	);
+}
+
 void dp_sessions_report(struct dp_sessions *all)
 {
 	const char *first_review = "", *first_refused = "";
@@ -454,6 +495,7 @@ void dp_sessions_report(struct dp_sessions *all)
 		);
 	else
 		health_clear(all->conf.health, HEALTH_COMMANDS);
+	report_slots(all);
 }
 
 void dp_sessions_count(

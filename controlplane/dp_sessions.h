@@ -13,7 +13,9 @@
 struct dp_sessions {
 	struct dp_link_conf conf;
 	struct dp_slot *slots;
-	uint32_t n_slots; // sessions.max
+	uint32_t
+		n_slots; // sessions.max, or more where a session has a slot from when that was higher
+	uint32_t n_boot_slots; // of the attached boot; 0: none
 	uint32_t n_used; // no entry from here on has a session
 	bool has_foreign_ledger; // a session waits for the harvest of another boot
 };
@@ -28,8 +30,8 @@ void dp_sessions_set(struct dp_sessions *all, const struct session *session);
 // Everything again from the store, nothing in any data plane: after a harvest.
 void dp_sessions_reload(struct dp_sessions *all);
 
-// Another boot: nothing is in it yet.
-void dp_sessions_reset(struct dp_sessions *all);
+// Another boot, or none (0 slots): nothing is in it yet.
+void dp_sessions_reset(struct dp_sessions *all, uint32_t n_boot_slots);
 
 // Limits of all sessions are sent again.
 void dp_sessions_resend(struct dp_sessions *all);
@@ -39,10 +41,7 @@ bool dp_sessions_is_known(const struct dp_sessions *all, uint32_t slot, uint32_t
 // One transaction binds the ledgers of all sessions that are not bound; after it their `add` may go
 // out. Those that the boot has already (a restart of ours) are found by their generation.
 void dp_sessions_bind(
-	struct dp_sessions *all,
-	const uint8_t boot_id[16],
-	uint32_t n_boot_slots,
-	const struct usage_harvest *live
+	struct dp_sessions *all, const uint8_t boot_id[16], const struct usage_harvest *live
 );
 
 void dp_sessions_ack(
@@ -52,17 +51,15 @@ void dp_sessions_ack(
 // Reads every slot into usage; the first handshake makes a session active.
 void dp_sessions_poll(struct dp_sessions *all, const struct usage_harvest *live);
 
-// Sessions that leave and are in no data plane (boot_id: the attached one, or NULL).
-void dp_sessions_finish(
-	struct dp_sessions *all, const uint8_t *boot_id, const struct usage_harvest *gone
-);
+// Sessions that leave and are in no data plane.
+void dp_sessions_finish(struct dp_sessions *all, const struct usage_harvest *gone);
 
 void dp_sessions_log_event(const struct dp_sessions *all, const struct abi_event *event);
 
 // When a write had failed: tries one, and clears the condition when it succeeds.
 void dp_sessions_probe_store(struct dp_sessions *all);
 
-// Sets and clears the conditions `review` and `commands`.
+// Sets and clears the conditions `review`, `commands` and `slots`.
 void dp_sessions_report(struct dp_sessions *all);
 
 void dp_sessions_count(

@@ -17,6 +17,7 @@
 	X(STORE, "store", "the store refused a write; it is tried again") \
 	X(CONTROL, "control", "the control mapping is damaged") \
 	X(COMMANDS, "commands", "the data plane refused commands") \
+	X(SLOTS, "slots", "sessions have slots that the data plane does not; they are not served") \
 	X(GATEWAY, "gateway", "a gateway does not answer ARP") \
 	X(CLOCK, "clock", "the wall clock jumped") \
 	X(REVIEW, "review", "sessions need review") \

@@ -67,6 +67,22 @@ static bool is_bound_to(
 		ledger->slot == session->slot && ledger->generation == session->generation;
 }
 
+// Room for a slot beyond sessions.max: a data plane that started with a higher one has it.
+static bool grow(struct usage_book *book, struct db_txn *txn, uint32_t n_slots)
+{
+	if (n_slots <= book->n_slots)
+		return true;
+	struct live *lives = realloc(book->lives, n_slots * sizeof(*lives));
+	if (lives == NULL) {
+		db_txn_fail(txn, -ENOMEM, "out of memory for slot %u", n_slots - 1);
+		return false;
+	}
+	memset(lives + book->n_slots, 0, (n_slots - book->n_slots) * sizeof(*lives));
+	book->lives = lives;
+	book->n_slots = n_slots;
+	return true;
+}
+
 bool usage_open(
 	struct usage_book *book,
 	struct db_txn *txn,
@@ -74,6 +90,8 @@ bool usage_open(
 	const uint8_t boot_id[16]
 )
 {
+	if (!grow(book, txn, session->slot + 1))
+		return false;
 	struct live *live = &book->lives[session->slot];
 
 	usage_store_load(txn, session->id, &live->next);

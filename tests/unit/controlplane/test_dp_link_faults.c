@@ -117,6 +117,69 @@ static void test_other_release_is_named_and_kept(void **state)
 	assert_int_equal(n_segments(set), 1); // not ours to throw away
 }
 
+static struct session add_another(struct setup *set, uint8_t n)
+{
+	char name[8];
+	struct session session;
+
+	snprintf(name, sizeof(name), "s%u", n);
+	const struct session_add add = control_fixture_add(name, n);
+	assert_int_equal(session_add(set->fix.sessions, &add, &session, &set->fix.err), 0);
+	return session;
+}
+
+// More sessions than the data plane has slots: the node says which and what to do, and one of them can
+// be ended.
+static void test_slots_beyond_the_data_plane_are_told(void **state)
+{
+	struct setup *set = *state;
+	struct session last;
+
+	set->fix.config.tunnel.network.prefix_len = 24;
+	set->fix.config.sessions.max = 2 * FAKE_DATAPLANE_SLOTS;
+	restart_control(set);
+	for (uint8_t n = 2; n <= FAKE_DATAPLANE_SLOTS + 2; n++)
+		last = add_another(set, n);
+	start_dp(set);
+	second(set);
+	const char *reason = set->fix.health.conditions[HEALTH_SLOTS].reason;
+	assert_non_null(strstr(reason, "2 sessions are not served, the first is s17"));
+	assert_non_null(strstr(reason, "the data plane has 16 slots; set sessions.max to 18"));
+	set->session = last;
+	assert_int_equal(session_remove(set->fix.sessions, last.id, NULL, &set->fix.err), 0);
+	second(set);
+	assert_int_equal(reload(set).state, SESSION_SETTLED);
+	assert_non_null(strstr(reason, "1 sessions are not served"));
+	fake_dataplane_kill(&set->dp);
+	second(set);
+	assert_false(set->fix.health.conditions[HEALTH_SLOTS].is_set);
+}
+
+// sessions.max lowered while sessions above it are being served: they go on, and are metered.
+static void test_lowered_maximum_cuts_nobody_off(void **state)
+{
+	struct setup *set = *state;
+
+	start_dp(set);
+	set->session = add_another(set, 2);
+	round_trip(set);
+	assert_int_equal(set->session.slot, 1);
+	fake_dataplane_bill(&set->dp, 1, 1000, 0);
+	set->fix.config.sessions.max = 1;
+	restart_control(set);
+	second(set);
+	assert_int_equal(set->dp.n_taken[ABI_COMMAND_REMOVE], 0);
+	assert_int_equal(fake_dataplane_bill(&set->dp, 1, 500, 0), 500);
+	second(set);
+	assert_int_equal(total(set), 1500);
+	assert_int_equal(
+		session_remove(set->fix.sessions, set->session.id, NULL, &set->fix.err), 0
+	);
+	second(set);
+	assert_int_equal(reload(set).state, SESSION_SETTLED);
+	assert_int_equal(total(set), 1500);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -127,6 +190,8 @@ int main(void)
 		T(test_clock_jump_is_told_and_limits_sent_again),
 		T(test_silent_slow_path_is_noticed),
 		T(test_other_release_is_named_and_kept),
+		T(test_slots_beyond_the_data_plane_are_told),
+		T(test_lowered_maximum_cuts_nobody_off),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
