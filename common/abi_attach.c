@@ -344,12 +344,30 @@ void abi_attach_close(struct abi_attach *att)
 	*att = (struct abi_attach){.counters_fd = -1};
 }
 
+static bool is_unlocked(int fd)
+{
+	if (flock(fd, LOCK_SH | LOCK_NB) != 0)
+		return false;
+	flock(fd, LOCK_UN);
+	return true;
+}
+
 bool abi_attach_is_dead(const struct abi_attach *att)
 {
-	if (flock(att->counters_fd, LOCK_SH | LOCK_NB) != 0)
+	return is_unlocked(att->counters_fd);
+}
+
+bool abi_attach_is_boot_dead(const char *runtime_dir, const uint8_t boot_id[16])
+{
+	char path[PATH_BYTES];
+
+	abi_segment_counters_path(path, sizeof(path), runtime_dir, boot_id);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
 		return false;
-	flock(att->counters_fd, LOCK_UN);
-	return true;
+	bool is_dead = is_unlocked(fd);
+	close(fd);
+	return is_dead;
 }
 
 bool abi_attach_is_cut(const struct abi_attach *att)

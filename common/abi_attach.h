@@ -58,6 +58,11 @@ void abi_attach_close(struct abi_attach *att);
 //          say is final.
 bool abi_attach_is_dead(const struct abi_attach *att);
 
+// As above for a boot that cannot be attached, since the lock is the same in every version.
+//
+// Returns: false also when the file cannot be opened.
+bool abi_attach_is_boot_dead(const char *runtime_dir, const uint8_t boot_id[16]);
+
 // Returns: true when a file under the attachment was cut; what it shows is zeros since then and must
 //          not be believed.
 bool abi_attach_is_cut(const struct abi_attach *att);

@@ -7,7 +7,7 @@
 
 #include "common/counter.h"
 #include "common/log.h"
-#include "controlplane/dp_sessions.h"
+#include "controlplane/dp_report.h"
 #include "controlplane/usage/usage_harvest.h"
 
 #include <sodium.h>
@@ -32,6 +32,7 @@ struct dp_link {
 	bool is_attached;
 	bool must_scan_strangers;
 	bool is_abi_bad; // in this round
+	bool is_harvest_bad; // in this round
 	uint64_t last_command_id;
 	uint64_t heartbeat; // as last seen, and when it moved
 	uint64_t heartbeat_mono_ns;
@@ -142,6 +143,7 @@ static void harvest(struct dp_link *link, const uint8_t boot_id[16], const struc
 
 	text_of(boot_id, text);
 	if (n < 0) {
+		link->is_harvest_bad = true;
 		health_set(
 			link->conf.health,
 			HEALTH_HARVEST,
@@ -152,7 +154,6 @@ static void harvest(struct dp_link *link, const uint8_t boot_id[16], const struc
 		);
 		return;
 	}
-	health_clear(link->conf.health, HEALTH_HARVEST);
 	log_info(
 		"link",
 		"boot %s harvested: %d sessions%s",
@@ -212,9 +213,9 @@ static bool scan_boots(struct dp_link *link, uint8_t live_id[16])
 		if (link->is_attached && memcmp(ids[i], link->att.boot_id, 16) == 0)
 			continue;
 		int rc = abi_attach_open(&att, dir, ids[i], err, sizeof(err));
-		if (rc == -EPROTO) {
+		if (rc != 0 && rc != -EAGAIN && rc != -ENOENT) {
 			link->is_abi_bad = true;
-			health_set(link->conf.health, HEALTH_ABI, unix_now(link), "%s", err);
+			dp_report_unusable(&link->sessions, ids[i], err);
 		}
 		if (rc != 0)
 			continue;
@@ -260,12 +261,15 @@ static void find_boot(struct dp_link *link)
 		dp_sessions_reset(&link->sessions, 0);
 	}
 	link->is_abi_bad = false;
+	link->is_harvest_bad = false;
 	if (scan_boots(link, live_id) && !link->is_attached)
 		attach(link, live_id);
 	if (!link->is_abi_bad)
 		health_clear(link->conf.health, HEALTH_ABI);
 	if (link->sessions.has_foreign_ledger)
 		harvest_gone(link);
+	if (!link->is_harvest_bad)
+		health_clear(link->conf.health, HEALTH_HARVEST);
 	if (!link->is_attached)
 		health_set(
 			link->conf.health,
@@ -457,8 +461,8 @@ void dp_link_tick(struct dp_link *link)
 	if (usage_commit(link->conf.usage, false, err, sizeof(err)) < 0)
 		health_set(link->conf.health, HEALTH_STORE, unix_now(link), "%s", err);
 	else
-		dp_sessions_probe_store(&link->sessions);
-	dp_sessions_report(&link->sessions);
+		dp_report_probe_store(&link->sessions);
+	dp_report_conditions(&link->sessions);
 }
 
 void dp_link_status(const struct dp_link *link, struct dp_link_status *ret)
@@ -467,7 +471,7 @@ void dp_link_status(const struct dp_link *link, struct dp_link_status *ret)
 		.is_attached = link->is_attached,
 		.n_harvested = link->n_harvested,
 	};
-	dp_sessions_count(&link->sessions, &ret->n_sessions, &ret->n_commands_waiting);
+	dp_report_count(&link->sessions, &ret->n_sessions, &ret->n_commands_waiting);
 	if (!link->is_attached)
 		return;
 	const struct abi_counters_header *header = link->att.header;

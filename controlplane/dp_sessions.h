@@ -55,13 +55,3 @@ void dp_sessions_poll(struct dp_sessions *all, const struct usage_harvest *live)
 void dp_sessions_finish(struct dp_sessions *all, const struct usage_harvest *gone);
 
 void dp_sessions_log_event(const struct dp_sessions *all, const struct abi_event *event);
-
-// When a write had failed: tries one, and clears the condition when it succeeds.
-void dp_sessions_probe_store(struct dp_sessions *all);
-
-// Sets and clears the conditions `review`, `commands` and `slots`.
-void dp_sessions_report(struct dp_sessions *all);
-
-void dp_sessions_count(
-	const struct dp_sessions *all, uint32_t *ret_n_added, uint32_t *ret_n_waiting
-);

@@ -112,9 +112,60 @@ static void test_other_release_is_named_and_kept(void **state)
 	assert_non_null(
 		strstr(set->fix.health.conditions[HEALTH_ABI].reason, "data plane has ABI version")
 	);
+	assert_null(strstr(set->fix.health.conditions[HEALTH_ABI].reason, "has ended"));
 	fake_dataplane_kill(&set->dp);
 	dp_link_tick(set->fix.link);
 	assert_int_equal(n_segments(set), 1); // not ours to throw away
+	assert_non_null(strstr(
+		set->fix.health.conditions[HEALTH_ABI].reason,
+		"its data plane has ended: let the tollwire-control that it belonged to run once"
+	));
+}
+
+// A dead boot of another release keeps its sessions waiting. The way out that the message names:
+// without the file they go on from their last checkpoint.
+static void test_other_release_is_given_up_by_hand(void **state)
+{
+	struct setup *set = *state;
+
+	start_dp(set);
+	round_trip(set);
+	fake_dataplane_bill(&set->dp, set->session.slot, 700, 0);
+	clock_manual_advance(&set->fix.manual, 61 * NS_PER_SEC);
+	round_trip(set);
+	control_fixture_close(&set->fix);
+	char path[256];
+	strcpy(path, set->dp.seg.counters_path);
+	set->dp.seg.header->abi_version = ABI_VERSION + 1;
+	fake_dataplane_kill(&set->dp);
+	control_fixture_open(&set->fix, true);
+	start_dp(set);
+	second(set);
+	assert_int_equal(set->dp.n_taken[ABI_COMMAND_ADD], 0);
+	assert_non_null(strstr(set->fix.health.conditions[HEALTH_ABI].reason, path));
+	assert_int_equal(unlink(path), 0);
+	second(set);
+	assert_int_equal(set->dp.last[ABI_COMMAND_ADD].base_out_bytes, 700);
+	assert_false(set->fix.health.conditions[HEALTH_ABI].is_set);
+}
+
+// A boot that cannot be read is told, not taken for none.
+static void test_unreadable_counters_are_told(void **state)
+{
+	struct setup *set = *state;
+	char path[256], aside[300];
+
+	start_dp(set);
+	strcpy(path, set->dp.seg.counters_path);
+	snprintf(aside, sizeof(aside), "%s/aside", set->fix.tmp.path);
+	assert_int_equal(rename(path, aside), 0);
+	assert_int_equal(symlink(aside, path), 0); // refused: -ELOOP, as -EACCES would be
+	dp_link_tick(set->fix.link);
+	assert_true(set->fix.health.conditions[HEALTH_ABI].is_set);
+	assert_non_null(strstr(set->fix.health.conditions[HEALTH_ABI].reason, path));
+	assert_int_equal(rename(aside, path), 0);
+	dp_link_tick(set->fix.link);
+	assert_false(set->fix.health.conditions[HEALTH_ABI].is_set);
 }
 
 static struct session add_another(struct setup *set, uint8_t n)
@@ -190,6 +241,8 @@ int main(void)
 		T(test_clock_jump_is_told_and_limits_sent_again),
 		T(test_silent_slow_path_is_noticed),
 		T(test_other_release_is_named_and_kept),
+		T(test_other_release_is_given_up_by_hand),
+		T(test_unreadable_counters_are_told),
 		T(test_slots_beyond_the_data_plane_are_told),
 		T(test_lowered_maximum_cuts_nobody_off),
 	};
