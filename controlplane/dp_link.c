@@ -271,13 +271,7 @@ static void find_boot(struct dp_link *link)
 	if (!link->is_harvest_bad)
 		health_clear(link->conf.health, HEALTH_HARVEST);
 	if (!link->is_attached)
-		health_set(
-			link->conf.health,
-			HEALTH_DATAPLANE,
-			unix_now(link),
-			"no data plane runs on %s (node.runtime_dir): start tollwire-dataplane",
-			link->conf.config->node.runtime_dir
-		);
+		dp_report_no_dataplane(&link->sessions);
 }
 
 // ---- commands, acknowledgements, events ------------------------------------------------------

@@ -8,6 +8,17 @@ static uint64_t unix_now(const struct dp_sessions *all)
 	return clock_unix_ns(all->conf.clock);
 }
 
+void dp_report_no_dataplane(const struct dp_sessions *all)
+{
+	health_set(
+		all->conf.health,
+		HEALTH_DATAPLANE,
+		unix_now(all),
+		"no data plane runs on %s (node.runtime_dir): start tollwire-dataplane",
+		all->conf.config->node.runtime_dir
+	);
+}
+
 void dp_report_unusable(const struct dp_sessions *all, const uint8_t boot_id[16], const char *why)
 {
 	const char *dir = all->conf.config->node.runtime_dir;

@@ -6,6 +6,9 @@
 
 #include "controlplane/dp_sessions.h"
 
+// Sets the condition `dataplane`.
+void dp_report_no_dataplane(const struct dp_sessions *all);
+
 // Sets the condition `abi`: counters that cannot be attached, since they are of another release, damaged
 // or closed to this user. Dead ones hold bytes that nobody has billed, so they stay until a person decides.
 void dp_report_unusable(const struct dp_sessions *all, const uint8_t boot_id[16], const char *why);
