@@ -166,6 +166,11 @@ struct config_usage {
 	char former_signers_dir[CONFIG_TEXT_CAP]; // absolute
 };
 
+struct config_retention {
+	uint32_t audit_days; // 0 = for ever
+	uint32_t usage_days;
+};
+
 struct config_store {
 	char path[CONFIG_TEXT_CAP]; // absolute; a directory
 	uint32_t map_size_mb;
@@ -202,6 +207,7 @@ struct config {
 	struct config_sessions sessions;
 	struct config_arp arp;
 	struct config_usage usage;
+	struct config_retention retention;
 	struct config_store store;
 	struct config_api api;
 

@@ -195,6 +195,11 @@ const struct config_key config_keys[] = {
 	 DEFAULT("former-usage-signers"), CONTROL,
 	 HELP("Former keys (*.key), kept until the sessions bought under them are settled.")},
 
+	{KEY(retention, audit_days), UINT(0, 36500, "days"), DEFAULT("365"), CONTROL,
+	 HELP("Audit records of sessions that are over and paid are kept so long; 0 = for ever.")},
+	{KEY(retention, usage_days), UINT(0, 36500, "days"), DEFAULT("365"), CONTROL,
+	 HELP("Usage checkpoints of such sessions, likewise; the total stays. 0 = for ever.")},
+
 	{KEY(store, path), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP), DEFAULT("store"), CONTROL,
 	 HELP("Directory of the LMDB database.")},
 	{KEY(store, map_size_mb), UINT(16, 1048576, "MB (2^20 bytes)"), DEFAULT("1024"), CONTROL,
@@ -242,6 +247,7 @@ const struct config_section config_keys_sections[] = {
 	{"sessions", "Paid customer sessions."},
 	{"arp", "Resolution of next hops."},
 	{"usage", "From counters to usage records."},
+	{"retention", "How long the control plane remembers."},
 	{"store", "The control plane's database."},
 	{"api", "The control plane's HTTP API, on a UNIX socket and on TCP."},
 };

@@ -13,6 +13,7 @@
 #include "controlplane/http/api.h"
 #include "controlplane/http/api_challenge.h"
 #include "controlplane/http/api_token.h"
+#include "controlplane/usage/usage_retention.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -26,12 +27,14 @@
 #include <unistd.h>
 
 #define ERR_CAP 1024
+#define RETENTION_INTERVAL_MS 1000 // between two steps of a pass
 
 struct program {
 	struct config config;
 	struct config_report report;
 	struct control control;
 	struct health health;
+	struct usage_retention retention;
 	struct http_server *server;
 	struct attest_keys *keys;
 	int kick_fd; // a session changed: do not wait for the next poll
@@ -85,6 +88,19 @@ static void on_poll(void *ctx)
 
 	dp_link_tick(program->control.link);
 	sign_checkpoints(program);
+}
+
+static void on_retention(void *ctx)
+{
+	struct program *program = ctx;
+	const struct clock *clock = program->control.clock;
+	char err[ERR_CAP];
+
+	// After a jump nobody knows how old a record is.
+	if (program->health.conditions[HEALTH_CLOCK].is_set)
+		return;
+	if (usage_retention_step(&program->retention, err, sizeof(err)) < 0)
+		health_set(&program->health, HEALTH_STORE, clock_unix_ns(clock), "%s", err);
 }
 
 static int make_dir(const char *path, mode_t mode, const char *key)
@@ -143,6 +159,7 @@ static int create_books(struct program *program)
 		log_error("main", "sessions: %s", err.text);
 		return rc;
 	}
+	usage_retention_init(&program->retention, control->db, &program->config, control->clock);
 	rc = usage_book_create(&control->usage, &usage);
 	if (rc != 0)
 		log_error("main", "usage: %s (sessions.max)", strerror(-rc));
@@ -231,6 +248,10 @@ static int create_server(struct program *program)
 	if (rc == 0)
 		rc = http_server_timer_add(
 			program->server, config->usage.poll_interval_ms, on_poll, program
+		);
+	if (rc == 0)
+		rc = http_server_timer_add(
+			program->server, RETENTION_INTERVAL_MS, on_retention, program
 		);
 	if (rc == 0)
 		rc = http_server_watch_add(
