@@ -108,7 +108,14 @@ static int make_dir(const char *path, mode_t mode, const char *key)
 	if (mkdir(path, mode) == 0 || errno == EEXIST)
 		return 0;
 	int rc = -errno;
-	log_error("main", "%s: %s: cannot create: %s", key, path, strerror(-rc));
+	log_error(
+		"main",
+		"%s: %s: cannot create: %s; its parent must be a directory that this user may "
+		"write: make it, or correct the key",
+		key,
+		path,
+		strerror(-rc)
+	);
 	return rc;
 }
 
