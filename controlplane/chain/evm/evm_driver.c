@@ -44,6 +44,14 @@ int evm_driver_ask(
 	return r;
 }
 
+void evm_driver_blame_both(
+	struct evm_driver *driver, size_t first, size_t second, const char *about
+)
+{
+	evm_rpc_blame(driver->rpc, first, EVM_RPC_DISAGREES, "%s", about);
+	evm_rpc_blame(driver->rpc, second, EVM_RPC_DISAGREES, "%s", about);
+}
+
 static int evm_driver_bad_result(
 	struct evm_driver *driver, size_t endpoint, const char *method, char why[CHAIN_WHY_SIZE]
 )

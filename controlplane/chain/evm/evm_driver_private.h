@@ -26,6 +26,11 @@ int evm_driver_ask(
 	char why[CHAIN_WHY_SIZE]
 ) __attribute__((warn_unused_result));
 
+/* Two endpoints contradict each other, and nobody knows which one is right. */
+void evm_driver_blame_both(
+	struct evm_driver *driver, size_t first, size_t second, const char *about
+);
+
 /* tag is a quantity or "latest". -ENOENT: no such block. */
 int evm_driver_get_block(
 	struct evm_driver *driver,

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void evm_driver_pad_address(uint8_t dst[32], const uint8_t address[EVM_ADDRESS_SIZE])
@@ -189,7 +190,35 @@ static int evm_driver_check_canonical(
 	return r;
 }
 
-// A second endpoint must say the same about mined or not, and in which block.
+static bool evm_driver_is_same_event(const struct chain_event *a, const struct chain_event *b)
+{
+	return a->kind == b->kind && a->log_index == b->log_index && a->bytes == b->bytes &&
+		a->deadline_sec == b->deadline_sec && a->reason == b->reason &&
+		memcmp(a->session_id, b->session_id, sizeof(a->session_id)) == 0 &&
+		u256_equal(a->operator_amount, b->operator_amount) &&
+		u256_equal(a->fee_amount, b->fee_amount) &&
+		u256_equal(a->buyer_amount, b->buyer_amount);
+}
+
+static bool evm_driver_is_same_status(
+	const struct chain_tx_status *a, const struct chain_tx_status *b
+)
+{
+	if (a->is_mined != b->is_mined)
+		return false;
+	if (!a->is_mined)
+		return true;
+	if (a->is_success != b->is_success || a->n_events != b->n_events ||
+	    memcmp(a->block_hash, b->block_hash, CHAIN_ID_SIZE) != 0)
+		return false;
+	for (size_t i = 0; i < a->n_events; i++) {
+		if (!evm_driver_is_same_event(&a->events[i], &b->events[i]))
+			return false;
+	}
+	return true;
+}
+
+// A second endpoint must say the same about mined or not, in which block, and what happened in it.
 static int evm_driver_second_opinion(
 	struct evm_driver *driver,
 	size_t first,
@@ -202,37 +231,38 @@ static int evm_driver_second_opinion(
 	struct evm_rpc_call call = {.method = "eth_getTransactionReceipt", .params = params};
 	struct chain_tx_status other = {0};
 	int second = evm_rpc_other(driver->rpc, first), r;
+	bool is_same;
 
 	if (second < 0)
 		return 0;
+	if (said->events != NULL) {
+		other.events = calloc(CHAIN_EVENTS_MAX, sizeof(other.events[0]));
+		if (other.events == NULL)
+			return -ENOMEM;
+	}
 	r = evm_rpc_ask_at(driver->rpc, (size_t)second, &call, why);
 	if (r == 0)
 		r = evm_driver_take_receipt(driver, (size_t)second, &call, tx_id, &other, why);
 	evm_rpc_call_fini(&call);
+	is_same = (r == 0 || r == -ENOENT) && evm_driver_is_same_status(said, &other);
+	free(other.events);
 	// No second opinion to be had is no contradiction.
-	if (r == -EIO || r == -EREMOTEIO)
+	if (is_same || r == -EIO || r == -EREMOTEIO)
 		return 0;
 	if (r < 0 && r != -ENOENT)
 		return r;
-	if (other.is_mined == said->is_mined &&
-	    (!said->is_mined ||
-	     (other.is_success == said->is_success &&
-	      memcmp(other.block_hash, said->block_hash, CHAIN_ID_SIZE) == 0)))
-		return 0;
-	if (other.is_mined && !said->is_mined)
+	if (other.is_mined && !said->is_mined) {
 		evm_rpc_blame(
 			driver->rpc,
 			first,
 			EVM_RPC_RECEIPT_MISSING,
 			"another endpoint has the receipt"
 		);
-	else
-		evm_rpc_blame(
-			driver->rpc,
-			(size_t)second,
-			EVM_RPC_DISAGREES,
-			"about the receipt of a transaction"
+	} else {
+		evm_driver_blame_both(
+			driver, first, (size_t)second, "about the receipt of a transaction"
 		);
+	}
 	snprintf(why, CHAIN_WHY_SIZE, "two endpoints disagree about a transaction");
 	return -EAGAIN;
 }

@@ -128,15 +128,18 @@ static int evm_driver_compare_logs(
 	evm_rpc_call_fini(&call);
 	if (wrong == NULL && memcmp(scratch->digest, said->digest, sizeof(said->digest)) == 0)
 		return 0;
-	evm_rpc_blame(
-		driver->rpc,
-		(size_t)second,
-		wrong != NULL ? EVM_RPC_LOGS_WRONG : EVM_RPC_DISAGREES,
-		"logs of blocks %" PRIu64 " to %" PRIu64 ": %s",
-		from,
-		to,
-		wrong != NULL ? wrong : "not what the other endpoint shows"
-	);
+	if (wrong == NULL)
+		evm_driver_blame_both(driver, first, (size_t)second, "about the logs of blocks");
+	else
+		evm_rpc_blame(
+			driver->rpc,
+			(size_t)second,
+			EVM_RPC_LOGS_WRONG,
+			"logs of blocks %" PRIu64 " to %" PRIu64 ": %s",
+			from,
+			to,
+			wrong
+		);
 	snprintf(
 		why,
 		CHAIN_WHY_SIZE,

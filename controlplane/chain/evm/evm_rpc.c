@@ -22,6 +22,7 @@ struct evm_rpc_endpoint {
 	bool is_verified; // said that it serves our chain since its last fault
 	uint32_t n_faults_in_a_row;
 	uint64_t rests_until_ns;
+	bool is_contradicted; // its last fault was to say otherwise than another
 	struct evm_rpc_stats stats;
 };
 
@@ -140,6 +141,7 @@ void evm_rpc_blame(
 	);
 	e->stats.faults[fault]++;
 	e->is_verified = false;
+	e->is_contradicted = fault == EVM_RPC_DISAGREES;
 	e->n_faults_in_a_row++;
 	e->rests_until_ns =
 		clock_mono_ns(rpc->conf.clock) + evm_rpc_rest_ns(rpc, e->n_faults_in_a_row);
@@ -156,6 +158,11 @@ int evm_rpc_other(struct evm_rpc *rpc, size_t endpoint)
 {
 	for (size_t i = 0; i < rpc->conf.n_urls; i++) {
 		if (i != endpoint && !evm_rpc_is_resting(rpc, i))
+			return (int)i;
+	}
+	// Nobody is believed for the time that whoever contradicted it rests.
+	for (size_t i = 0; i < rpc->conf.n_urls; i++) {
+		if (i != endpoint && rpc->endpoints[i].is_contradicted)
 			return (int)i;
 	}
 	return -ENOENT;

@@ -117,7 +117,8 @@ void evm_rpc_blame(
 	struct evm_rpc *rpc, size_t endpoint, enum evm_rpc_fault fault, const char *format, ...
 ) __attribute__((format(printf, 4, 5)));
 
-/* Another endpoint than this one that is not resting, to ask for a second opinion.
+/* Another endpoint than this one to ask for a second opinion: one that is not resting, or one whose
+ * last fault is EVM_RPC_DISAGREES, resting or not.
  * Returns: its index; -ENOENT when there is none. */
 int evm_rpc_other(struct evm_rpc *rpc, size_t endpoint);
 

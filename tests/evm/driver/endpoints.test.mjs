@@ -28,7 +28,11 @@ const SETTLING = {
 	wrong_hash: "bad_result",
 	head_back: "head_back",
 	swallow: null, // nobody can tell: an honest endpoint is given each transaction too
+	short_ranges: null, // no lie
 };
+
+// Lies that only a second endpoint betrays, and then nobody knows who of the two it is: neither is believed.
+const CONTRADICTED = ["changed_receipts", "receipts_without_logs", "failed_receipts"];
 
 // Alone this one is believed: no other can be asked.
 const BELIEVED_ALONE = ["false_revert"];
@@ -46,7 +50,7 @@ const READING = {
 };
 
 test("every lie has its test", () => {
-	assert.deepEqual([...Object.keys(SETTLING), ...Object.keys(READING), "none"].sort(), Object.keys(LIES).sort());
+	assert.deepEqual([...Object.keys(SETTLING), ...CONTRADICTED, ...Object.keys(READING), "none"].sort(), Object.keys(LIES).sort());
 });
 
 async function with_liar(lie, run) {
@@ -86,6 +90,27 @@ for (const lie of Object.keys(SETTLING).filter((name) => !BELIEVED_ALONE.include
 		assert.equal(result.status, 0, result.err);
 		await s.assertSettledOnce(list);
 	}));
+}
+
+for (const lie of CONTRADICTED) {
+	for (const front of [true, false]) {
+		test(`settling with ${lie} ${front ? "in front of" : "behind"} an honest endpoint`, () => with_liar(lie, async (s, liar) => {
+			const list = await s.sessions(2);
+			await s.queue(list);
+			s.pump(30);
+			const urls = front ? [liar.url, s.chain.url] : [s.chain.url, liar.url];
+			const changes = { rpc: urls.join(), backoff_ms: 200, timeout_ms: 2000 };
+			const stuck = await s.run({ ...changes, max_ms: 4000 });
+			assert.equal(stuck.status, 3, "one of the two was believed");
+			assert.match(stuck.err, /^fault disagrees /m);
+			assert.match(stuck.err, /^alert endpoints: /m);
+			const { items } = await s.list();
+			assert.deepEqual(items.map((item) => [item.state, item.skips]), [["batched", 0], ["batched", 0]], "one of the two was believed");
+			liar.lie = "none";
+			await s.finish(changes);
+			await s.assertSettledOnce(list);
+		}));
+	}
 }
 
 // Sessions created, topped up and closed, as the tool reads them. kinds: 0 created, 1 topped up, 2 closed, 6 settled

@@ -28,11 +28,19 @@ export const LIES = {
 	foreign_receipts: { eth_getTransactionReceipt: (r) => r && { ...r, transactionHash: "0x" + "11".repeat(32) } },
 	receipt_of_no_block: { eth_getTransactionReceipt: (r) => r && {
 		...r, blockHash: "0x" + "22".repeat(32), logs: r.logs.map((l) => ({ ...l, blockHash: "0x" + "22".repeat(32) })) } },
+	// Another outcome of one session than the one that happened, in an otherwise true receipt.
+	changed_receipts: { eth_getTransactionReceipt: (r) => r && { ...r, logs: r.logs.map((l) => ({
+		...l, data: l.data.replace(/[0-9a-f](?=[0-9a-f]{128}$)/, (c) => (c === "1" ? "2" : "1")) })) } },
+	receipts_without_logs: { eth_getTransactionReceipt: (r) => r && { ...r, logs: [] } },
+	failed_receipts: { eth_getTransactionReceipt: (r) => r && { ...r, status: "0x0", logs: [] } },
 	no_estimate: { eth_estimateGas: () => rpc_error(-32603, "internal error") },
 	false_revert: { eth_estimateGas: () => rpc_error(3, "execution reverted: NotOperatorOrSettler") },
 	wrong_hash: { eth_sendRawTransaction: () => "0x" + "33".repeat(32) },
 	// Told as sent, and forgotten.
 	swallow: { instead: { eth_sendRawTransaction: (params) => ethers.keccak256(params[0]) } },
+	// True, but for short ranges only, as most public endpoints are.
+	short_ranges: { eth_getLogs: (r, [filter]) =>
+		Number(filter.toBlock) - Number(filter.fromBlock) < 50 ? r : rpc_error(-32005, "block range is too wide") },
 	head_back: { eth_getBlockByNumber: (r, params, state) => {
 		if (params[0] !== "latest" || !r) return r;
 		state.n = (state.n ?? 0) + 1;
