@@ -161,7 +161,7 @@ static int settle_outbox_unseen(
 )
 {
 	bool is_taken = account->account_nonce > tx->account_nonce;
-	bool is_gap = account->account_nonce < tx->account_nonce, is_ours = false, is_deep;
+	bool is_gap = account->account_nonce < tx->account_nonce, is_ours = false, is_deep = false;
 	int r = 0;
 
 	if (is_gap)
