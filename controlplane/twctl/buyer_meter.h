@@ -11,17 +11,20 @@
 
 #define BUYER_METER_BOOT_SIZE 37 // /proc/sys/kernel/random/boot_id with its terminator
 
-// The interface as it is now. Inner octets: IP packets in and out of the tunnel.
+// The interface as it is now, counters since it was made. extra_bytes is what they hold beyond IP packets;
+// it stands apart because only raw counters tell a reset from a sample taken in mid-packet.
 struct buyer_meter_sample {
 	char boot_id[BUYER_METER_BOOT_SIZE];
 	uint32_t ifindex;
-	uint64_t out_bytes; // since the interface was made
+	uint64_t out_bytes;
 	uint64_t in_bytes;
+	uint64_t extra_bytes; // of both
 };
 
 struct buyer_meter {
 	uint64_t out_bytes; // of the session
 	uint64_t in_bytes;
+	uint64_t extra_bytes; // in both, not the session's
 	bool has_last;
 	struct buyer_meter_sample last;
 };
@@ -35,6 +38,6 @@ int buyer_meter_add(
 	struct buyer_meter *meter, const struct buyer_meter_sample *sample, bool is_new_interface
 ) __attribute__((warn_unused_result));
 
-// Out and in together, what a voucher is about. Returns: 0; -EOVERFLOW.
+// Inner octets out and in together, what a voucher is about. Returns: 0; -EOVERFLOW.
 int buyer_meter_sum(const struct buyer_meter *meter, uint64_t *ret_bytes)
 	__attribute__((warn_unused_result));

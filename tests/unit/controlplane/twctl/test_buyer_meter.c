@@ -15,7 +15,7 @@ static struct buyer_meter_sample make(
 	const char *boot, uint32_t ifindex, uint64_t out_bytes, uint64_t in_bytes
 )
 {
-	struct buyer_meter_sample sample = {"", ifindex, out_bytes, in_bytes};
+	struct buyer_meter_sample sample = {"", ifindex, out_bytes, in_bytes, 0};
 
 	strcpy(sample.boot_id, boot);
 	return sample;
@@ -78,6 +78,34 @@ static void test_new_interface(void **state)
 	assert_int_equal(meter.in_bytes, 20);
 }
 
+// The kernel's WireGuard interface: what it wraps around packets is in no sum, and a sample in mid-packet
+// is no reset.
+static void test_extra(void **state)
+{
+	static const struct {
+		uint64_t in_bytes, extra_bytes, sum;
+	} rows[] = {
+		{10000, 3200, 0},
+		{11452, 3232, 1420},
+		{11452, 3264, 1388}, // the next packet's extra is here, its octets are not
+		{12904, 3264, 2840},
+		{1452, 32, 4260}, // made anew
+		{1452, 0, 5712}, // that too: packets do not become fewer
+	};
+	struct buyer_meter meter = {0};
+	uint64_t sum;
+
+	(void)state;
+	for (size_t i = 0; i < TEST_N_ROWS(rows); i++) {
+		struct buyer_meter_sample sample = make(BOOT_1, 5, 0, rows[i].in_bytes);
+
+		sample.extra_bytes = rows[i].extra_bytes;
+		assert_int_equal(buyer_meter_add(&meter, &sample, false), 0);
+		assert_int_equal(buyer_meter_sum(&meter, &sum), 0);
+		assert_int_equal(sum, rows[i].sum);
+	}
+}
+
 static void test_overflow(void **state)
 {
 	struct buyer_meter_sample sample = make(BOOT_1, 5, UINT64_MAX, 0);
@@ -101,6 +129,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sum),
 		cmocka_unit_test(test_new_interface),
+		cmocka_unit_test(test_extra),
 		cmocka_unit_test(test_overflow),
 	};
 

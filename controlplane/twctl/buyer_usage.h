@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the buyer's payments must remember across restarts: the own count of a session and the highest
+// voucher that was signed. One process at a time holds the file. Mode 0600.
+#pragma once
+
+#include "controlplane/twctl/buyer_meter.h"
+
+#include <net/if.h>
+#include <stdint.h>
+
+#define BUYER_USAGE_WHY 512
+
+struct buyer_usage {
+	uint8_t session_id[32];
+	char interface[IF_NAMESIZE];
+	struct buyer_meter meter;
+	uint64_t signed_bytes;
+};
+
+// Takes the lock beside path ("path.lock") and reads path, or begins a count of this session on this
+// interface where there is none.
+//
+// Returns: the lock's descriptor, to be closed; -EBUSY when another process has it; -EBADMSG when path
+//          holds another session, another interface or no usage; -errno; why is set.
+int buyer_usage_open(
+	const char *path,
+	const uint8_t session_id[32],
+	const char *interface,
+	struct buyer_usage *ret,
+	char why[BUYER_USAGE_WHY]
+);
+
+// On the disk when this returns 0, all or nothing. Returns: 0; -errno.
+int buyer_usage_save(const char *path, const struct buyer_usage *usage)
+	__attribute__((warn_unused_result));
