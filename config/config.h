@@ -171,6 +171,11 @@ struct config_retention {
 	uint32_t usage_days;
 };
 
+struct config_voucher {
+	uint64_t credit_bytes; // beyond the newest voucher; at least 2 s at the session's rate
+	uint32_t patience_sec;
+};
+
 struct config_store {
 	char path[CONFIG_TEXT_CAP]; // absolute; a directory
 	uint32_t map_size_mb;
@@ -208,6 +213,7 @@ struct config {
 	struct config_arp arp;
 	struct config_usage usage;
 	struct config_retention retention;
+	struct config_voucher voucher;
 	struct config_store store;
 	struct config_api api;
 

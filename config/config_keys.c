@@ -200,6 +200,11 @@ const struct config_key config_keys[] = {
 	{KEY(retention, usage_days), UINT(0, 36500, "days"), DEFAULT("365"), CONTROL,
 	 HELP("Usage checkpoints of such sessions, likewise; the total stays. 0 = for ever.")},
 
+	{KEY(voucher, credit_bytes), UINT(10000, 1000000000000, "bytes"), DEFAULT("64000000"), CONTROL,
+	 HELP("Served beyond the buyer's newest voucher, or 2 s at the session's rate if that is more.")},
+	{KEY(voucher, patience_sec), UINT(1, 86400, "seconds"), DEFAULT("600"), CONTROL,
+	 HELP("A session that waits so long for a voucher is settled with the newest one.")},
+
 	{KEY(store, path), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP), DEFAULT("store"), CONTROL,
 	 HELP("Directory of the LMDB database.")},
 	{KEY(store, map_size_mb), UINT(16, 1048576, "MB (2^20 bytes)"), DEFAULT("1024"), CONTROL,
@@ -248,6 +253,7 @@ const struct config_section config_keys_sections[] = {
 	{"arp", "Resolution of next hops."},
 	{"usage", "From counters to usage records."},
 	{"retention", "How long the control plane remembers."},
+	{"voucher", "Sessions that the buyer pays by signed vouchers."},
 	{"store", "The control plane's database."},
 	{"api", "The control plane's HTTP API, on a UNIX socket and on TCP."},
 };

@@ -52,12 +52,14 @@ static void fill_limits(struct abi_command *command, const struct session *sessi
 {
 	command->slot = session->slot;
 	command->generation = session->generation;
-	command->limit_bytes = session->quota_bytes;
+	command->limit_bytes = session_limit_bytes(session);
 	command->expires_unix_sec = session->expires_unix_sec;
 	command->rate_out_kbps = session->rate_out_kbps;
 	command->rate_in_kbps = session->rate_in_kbps;
 	command->free_rate_kbps = session->free_rate_kbps;
-	command->is_throttled_on_quota = session->is_throttled_on_quota;
+	// At the credit the gate closes in any case: it waits for a voucher, nothing is given away.
+	command->is_throttled_on_quota =
+		session->is_throttled_on_quota && command->limit_bytes == session->quota_bytes;
 	command->gate = session->state == SESSION_SUSPENDED ? ABI_GATE_CLOSED : ABI_GATE_OPEN;
 }
 

@@ -4,6 +4,7 @@
 #include "controlplane/attest/attest_store.h"
 
 #include "controlplane/attest/attest_merkle.h"
+#include "controlplane/purchase.h"
 #include "controlplane/session/session_store.h"
 
 #include <errno.h>
@@ -38,12 +39,16 @@ static bool load_checkpoint(
 	return false;
 }
 
+// A bought session has the signer that its creation named, whatever is configured since.
 static const struct evm_signer *signer_of(
-	const struct attest_keys *keys, const struct session *session
+	struct db_txn *txn, const struct attest_keys *keys, const struct session *session
 )
 {
-	(void)session;
-	return attest_keys_current(keys);
+	struct purchase purchase;
+
+	if (!purchase_load(txn, session->id, &purchase))
+		return attest_keys_current(keys);
+	return attest_keys_lookup(keys, purchase.usage_signer + 12);
 }
 
 // Returns: true when the checkpoint is signed, or cannot be because it is gone.
@@ -57,7 +62,7 @@ static bool sign_one(struct db_txn *txn, const struct attest_keys *keys, const s
 	if (!load_checkpoint(txn, key, &checkpoint) ||
 	    !session_store_load(txn, db_key_first(key), &session))
 		return true;
-	signer = signer_of(keys, &session);
+	signer = signer_of(txn, keys, &session);
 	if (signer == NULL)
 		return false;
 	attest_store_domain(&session.identity, separator);

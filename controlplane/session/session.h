@@ -54,6 +54,9 @@ struct session {
 	uint32_t slot;
 	uint32_t generation;
 	uint64_t quota_bytes;
+	// What vouchers cover and the credit beyond; 0: no vouchers. The data plane bills up to the
+	// lower of this and the quota (session_limit_bytes).
+	uint64_t voucher_limit_bytes;
 	uint64_t created_unix_sec;
 	uint64_t changed_unix_sec; // last transition
 	uint64_t expires_unix_sec; // 0 = never
@@ -62,7 +65,17 @@ struct session {
 	uint32_t free_rate_kbps;
 };
 
+// Returns: the cumulative billed bytes that the data plane may reach now.
+static inline uint64_t session_limit_bytes(const struct session *session)
+{
+	if (session->voucher_limit_bytes != 0 &&
+	    session->voucher_limit_bytes < session->quota_bytes)
+		return session->voucher_limit_bytes;
+	return session->quota_bytes;
+}
+
 struct session_book;
+struct db_txn;
 
 struct session_book_conf {
 	struct db *db;
@@ -115,6 +128,25 @@ int session_add(
 	const struct session_add *add,
 	struct session *ret,
 	struct session_error *err
+);
+
+// The same inside the caller's transaction, for a session of a chain that has no public key yet: it is
+// pending. expires_unix_sec: absolute, instead of add->duration_sec. Failures are the transaction's;
+// the caller commits, and nobody need be told of a session without a slot.
+void session_add_in(
+	struct session_book *book,
+	struct db_txn *txn,
+	const struct session_add *add,
+	uint64_t expires_unix_sec,
+	struct session *ret
+);
+
+// A session changed in the caller's transaction, which is committed: the data plane is told.
+void session_tell(struct session_book *book, const struct session *session);
+
+// In the caller's transaction: a void session back to what it was, with a slot if it had one.
+void session_revive_in(
+	struct session_book *book, struct db_txn *txn, struct session *session, const char *reason
 );
 
 // Gives a pending session its public key, slot and inner address.

@@ -261,6 +261,41 @@ int session_add(
 	return 0;
 }
 
+void session_add_in(
+	struct session_book *book,
+	struct db_txn *txn,
+	const struct session_add *add,
+	uint64_t expires_unix_sec,
+	struct session *ret
+)
+{
+	uint64_t now_ns = clock_unix_ns(book->conf.clock);
+	struct session session = {0};
+	char detail[128];
+
+	session.id = db_sequence_next(txn, "session");
+	snprintf(session.name, sizeof(session.name), "s%" PRIu64, session.id);
+	fill(&session, add, book->conf.config, now_ns / NS_PER_SEC);
+	session.expires_unix_sec = expires_unix_sec;
+	snprintf(
+		detail,
+		sizeof(detail),
+		"%s: %" PRIu64 " bytes, expiry %" PRIu64 ", bought on chain %" PRIu64,
+		session.name,
+		session.quota_bytes,
+		session.expires_unix_sec,
+		session.identity.chain
+	);
+	session_store_audit(txn, now_ns, session.id, "add", detail);
+	session_store_save(txn, &session);
+	*ret = session;
+}
+
+void session_tell(struct session_book *book, const struct session *session)
+{
+	session_book_tell(book, session);
+}
+
 int session_provision(
 	struct session_book *book,
 	uint64_t id,

@@ -9,7 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
+#define RECORD_VERSION_FIRST 1 // without voucher_limit_bytes
 
 #define FLAG_PUBLIC_KEY 0x01u
 #define FLAG_PSK 0x02u
@@ -72,6 +73,7 @@ size_t session_record_encode(uint8_t dst[SESSION_RECORD_CAP], const struct sessi
 	cursor_out_be32(&out, session->rate_out_kbps);
 	cursor_out_be32(&out, session->rate_in_kbps);
 	cursor_out_be32(&out, session->free_rate_kbps);
+	cursor_out_be64(&out, session->voucher_limit_bytes);
 	return cursor_out_ok(&out) ? out.pos : 0;
 }
 
@@ -128,7 +130,8 @@ int session_record_decode(struct session *ret, const void *data, size_t len)
 	struct cursor cur;
 
 	cursor_init(&cur, data, len);
-	if (cursor_u8(&cur) != RECORD_VERSION)
+	uint8_t version = cursor_u8(&cur);
+	if (version < RECORD_VERSION_FIRST || version > RECORD_VERSION)
 		return -EBADMSG;
 	session.id = cursor_be64(&cur);
 	decode_identity(&cur, &session.identity);
@@ -149,6 +152,8 @@ int session_record_decode(struct session *ret, const void *data, size_t len)
 	session.rate_out_kbps = cursor_be32(&cur);
 	session.rate_in_kbps = cursor_be32(&cur);
 	session.free_rate_kbps = cursor_be32(&cur);
+	if (version > RECORD_VERSION_FIRST)
+		session.voucher_limit_bytes = cursor_be64(&cur);
 	if (!cursor_is_done(&cur) || session.id == 0 ||
 	    session.quota_bytes > SESSION_QUOTA_MAX_BYTES ||
 	    (session.has_slot && session.generation == 0) ||

@@ -47,7 +47,9 @@
 	X(CHAIN_CURSORS, "chain_cursors", BYTES) \
 	X(CHAIN_INBOX, "chain_inbox", U64) \
 	X(ATTEST_QUEUE, "attest_queue", PAIR) \
-	X(ATTEST_SIGNATURES, "attest_signatures", PAIR)
+	X(ATTEST_SIGNATURES, "attest_signatures", PAIR) \
+	X(PURCHASES, "purchases", U64) \
+	X(PURCHASES_OPEN, "purchases_open", U64)
 
 #define DB_KEY_ENUM(id, name) DB_KEY_##id,
 #define DB_TABLE_ENUM(id, name, key) DB_##id,

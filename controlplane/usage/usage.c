@@ -227,6 +227,7 @@ static void view_live(struct usage_view *view, const struct live *live)
 	view->drop_out_pkts = reading->drop_out_pkts;
 	view->drop_in_pkts = reading->drop_in_pkts;
 	view->last_handshake_unix_ns = reading->last_handshake_unix_ns;
+	view->limit_bytes = reading->limit_bytes;
 	view->gate = reading->gate;
 	view->slot_state = reading->state;
 	view->owner = reading->owner;

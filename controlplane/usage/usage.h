@@ -34,6 +34,7 @@ struct usage_view {
 	uint64_t checkpoint_out_bytes; // as the last checkpoint says
 	uint64_t checkpoint_in_bytes;
 	bool is_in_dataplane; // the rest is zero when not
+	uint64_t limit_bytes; // in force in the data plane
 	uint8_t gate; // enum abi_gate
 	uint8_t slot_state; // enum abi_slot_state
 	uint16_t owner; // worker, or ABI_OWNER_NONE

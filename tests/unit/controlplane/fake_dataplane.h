@@ -113,9 +113,14 @@ static inline enum abi_ack_result fake_dataplane_obey(
 	if (dp->adds[command->slot].generation != command->generation)
 		return ABI_ACK_STALE;
 	if (command->kind == ABI_COMMAND_SET_LIMITS) {
+		// A gate that the quota closed opens when the limit is raised, and by nothing else.
+		if (slot->live.gate == ABI_GATE_QUOTA &&
+		    command->limit_bytes > slot->limits.limit_bytes)
+			slot->live.gate = ABI_GATE_OPEN;
 		fake_dataplane_limits(dp, command);
 	} else if (command->kind == ABI_COMMAND_GATE) {
-		slot->live.gate = command->gate;
+		if (slot->live.gate != ABI_GATE_QUOTA || command->gate != ABI_GATE_OPEN)
+			slot->live.gate = command->gate;
 	} else if (command->kind == ABI_COMMAND_REMOVE) {
 		slot->live.state = ABI_SLOT_REMOVED;
 		dp->adds[command->slot] = (struct abi_command){0};

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Tables PURCHASES and PURCHASES_OPEN.
+#include "controlplane/purchase.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+const char *purchase_mode_name(unsigned int mode)
+{
+	static const char *const names[PURCHASE_N_MODE] = {"voucher", "attested", "optimistic"};
+
+	return mode < PURCHASE_N_MODE ? names[mode] : "unknown";
+}
+
+bool purchase_load(struct db_txn *txn, uint64_t session_id, struct purchase *ret)
+{
+	const struct db_key key = db_key_u64(session_id);
+	struct db_value value;
+
+	if (!db_get(txn, DB_PURCHASES, &key, &value))
+		return false;
+	if (value.len != sizeof(*ret)) {
+		db_txn_fail(
+			txn,
+			-EBADMSG,
+			"session %" PRIu64 ": its purchase in the store cannot be read",
+			session_id
+		);
+		return false;
+	}
+	memcpy(ret, value.data, sizeof(*ret));
+	return true;
+}
+
+void purchase_save(struct db_txn *txn, const struct purchase *purchase)
+{
+	const struct db_key key = db_key_u64(purchase->session_id);
+
+	db_put(txn, DB_PURCHASES, &key, purchase, sizeof(*purchase));
+	db_put_u64(txn, DB_PURCHASES_OPEN, &key, 1);
+}
+
+void purchase_retire(struct db_txn *txn, uint64_t session_id)
+{
+	const struct db_key key = db_key_u64(session_id);
+
+	db_delete(txn, DB_PURCHASES_OPEN, &key);
+}
+
+uint32_t purchase_list_open(struct db_txn *txn, uint64_t from, uint64_t *ret_ids, uint32_t max)
+{
+	const struct db_key key = db_key_u64(from);
+	struct db_iter iter;
+	uint32_t n = 0;
+
+	db_iter_init(&iter, txn, DB_PURCHASES_OPEN, &key);
+	while (n < max && db_iter_next(&iter))
+		ret_ids[n++] = db_key_first(&iter.key);
+	db_iter_fini(&iter);
+	return n;
+}
