@@ -380,6 +380,82 @@ int evm_driver_watch(
 	return r;
 }
 
+static void evm_driver_format_settled_filter(
+	const struct evm_driver *driver,
+	const uint8_t session_id[CHAIN_ID_SIZE],
+	uint64_t from,
+	uint64_t to,
+	char *params,
+	size_t cap
+)
+{
+	char address[EVM_ADDRESS_TEXT_SIZE], from_tag[U256_HEX_SIZE], to_tag[U256_HEX_SIZE];
+	char topic_hex[EVM_HEX_SIZE(32)], id_hex[EVM_HEX_SIZE(32)];
+	uint8_t topic[32];
+
+	evm_escrow_topic(EVM_ESCROW_SETTLED, topic);
+	evm_hex_format(topic, 32, topic_hex);
+	evm_hex_format(session_id, 32, id_hex);
+	evm_address_format(driver->conf.escrow, address);
+	u256_format_quantity(u256_from_u64(from), from_tag);
+	u256_format_quantity(u256_from_u64(to), to_tag);
+	snprintf(
+		params,
+		cap,
+		"[{\"address\":\"%s\",\"fromBlock\":\"%s\",\"toBlock\":\"%s\","
+		"\"topics\":[\"%s\",\"%s\"]}]",
+		address,
+		from_tag,
+		to_tag,
+		topic_hex,
+		id_hex
+	);
+}
+
+// One range. -ENOENT: not in it; -EREMOTEIO: the endpoint refuses the range.
+static int evm_driver_find_settled_in(
+	struct evm_driver *driver,
+	const uint8_t session_id[CHAIN_ID_SIZE],
+	uint64_t from,
+	uint64_t to,
+	struct evm_driver_logs *logs,
+	struct chain_event *ret,
+	char why[CHAIN_WHY_SIZE]
+)
+{
+	char params[512];
+	struct evm_rpc_call call = {.method = "eth_getLogs", .params = params};
+	const char *wrong;
+	size_t endpoint;
+	int r;
+
+	evm_driver_format_settled_filter(driver, session_id, from, to, params, sizeof(params));
+	r = evm_rpc_ask(driver->rpc, &call, &endpoint, why);
+	if (r < 0) {
+		evm_rpc_call_fini(&call);
+		return r;
+	}
+	wrong = evm_driver_parse_logs(driver, call.result, from, to, logs);
+	evm_rpc_call_fini(&call);
+	if (wrong == NULL && logs->n_logs == 0) {
+		snprintf(why, CHAIN_WHY_SIZE, "no event of that session");
+		return -ENOENT;
+	}
+	if (wrong == NULL && logs->n_logs == 1 && evm_driver_event(&logs->logs[0], ret) == 0 &&
+	    ret->kind == CHAIN_EVENT_SETTLED && memcmp(ret->session_id, session_id, 32) == 0)
+		return 0;
+	evm_rpc_blame(
+		driver->rpc,
+		endpoint,
+		EVM_RPC_LOGS_WRONG,
+		"the one log by which a session was settled: %s",
+		wrong != NULL ? wrong : "not one"
+	);
+	snprintf(why, CHAIN_WHY_SIZE, "no valid event of that session");
+	return -EAGAIN;
+}
+
+// Backwards, by ranges that the endpoint takes: what is looked for is young as a rule.
 int evm_driver_find_settled(
 	void *ctx,
 	const uint8_t session_id[CHAIN_ID_SIZE],
@@ -389,56 +465,25 @@ int evm_driver_find_settled(
 )
 {
 	struct evm_driver *driver = ctx;
-	char address[EVM_ADDRESS_TEXT_SIZE], from_tag[U256_HEX_SIZE], to_tag[U256_HEX_SIZE];
-	char topic_hex[EVM_HEX_SIZE(32)], id_hex[EVM_HEX_SIZE(32)], params[512];
-	struct evm_rpc_call call = {.method = "eth_getLogs", .params = params};
+	uint64_t first = driver->conf.deployed_block, to = up_to_block, from;
 	struct evm_driver_logs logs = {0};
-	uint8_t topic[32];
-	const char *wrong;
-	size_t endpoint;
-	int r;
+	int r = -ENOENT;
 
-	evm_escrow_topic(EVM_ESCROW_SETTLED, topic);
-	evm_hex_format(topic, 32, topic_hex);
-	evm_hex_format(session_id, 32, id_hex);
-	evm_address_format(driver->conf.escrow, address);
-	u256_format_quantity(u256_from_u64(driver->conf.deployed_block), from_tag);
-	u256_format_quantity(u256_from_u64(up_to_block), to_tag);
-	snprintf(
-		params,
-		sizeof(params),
-		"[{\"address\":\"%s\",\"fromBlock\":\"%s\",\"toBlock\":\"%s\","
-		"\"topics\":[\"%s\",\"%s\"]}]",
-		address,
-		from_tag,
-		to_tag,
-		topic_hex,
-		id_hex
-	);
-	r = evm_driver_ask(driver, &call, &endpoint, why);
-	if (r < 0)
-		return r;
 	logs.logs = calloc(CHAIN_EVENTS_MAX, sizeof(struct evm_log));
-	wrong = logs.logs == NULL
-		? "no memory"
-		: evm_driver_parse_logs(
-			  driver, call.result, driver->conf.deployed_block, up_to_block, &logs
-		  );
-	evm_rpc_call_fini(&call);
-	if (wrong == NULL && logs.n_logs == 0)
-		r = -ENOENT;
-	else if (wrong != NULL || logs.n_logs != 1 || evm_driver_event(&logs.logs[0], ret) < 0 || ret->kind != CHAIN_EVENT_SETTLED || memcmp(ret->session_id, session_id, 32) != 0) {
-		evm_rpc_blame(
-			driver->rpc,
-			endpoint,
-			EVM_RPC_LOGS_WRONG,
-			"the one log by which a session was settled: %s",
-			wrong != NULL ? wrong : "not one"
-		);
-		r = -EAGAIN;
+	if (logs.logs == NULL)
+		return -ENOMEM;
+	while (r == -ENOENT && to >= first) {
+		from = to - first < driver->range_blocks ? first : to - driver->range_blocks + 1;
+		r = evm_driver_find_settled_in(driver, session_id, from, to, &logs, ret, why);
+		if (r == -EREMOTEIO && driver->range_blocks > 1) {
+			driver->range_blocks /= 2;
+			r = -ENOENT;
+			continue;
+		}
+		if (from == 0)
+			break;
+		to = from - 1;
 	}
 	free(logs.logs);
-	if (r < 0)
-		snprintf(why, CHAIN_WHY_SIZE, "no valid event of that session");
-	return r;
+	return r == -EREMOTEIO ? -EIO : r;
 }

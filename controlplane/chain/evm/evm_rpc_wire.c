@@ -76,6 +76,12 @@ static void evm_rpc_wire_parse_error(const struct json_value *object, struct evm
 		json_quote(ret->data, sizeof(ret->data), text);
 }
 
+// Providers say with the same code that a question for logs spans too many blocks or finds too many.
+static bool evm_rpc_wire_is_about_range(const char *message)
+{
+	return strstr(message, "range") != NULL || strstr(message, "results") != NULL;
+}
+
 static int evm_rpc_wire_take(
 	struct evm_rpc_call *calls,
 	size_t n,
@@ -115,7 +121,8 @@ static int evm_rpc_wire_take(
 		return 0;
 	}
 	evm_rpc_wire_parse_error(error, &call->error);
-	if (call->error.code == EVM_RPC_WIRE_LIMIT_EXCEEDED)
+	if (call->error.code == EVM_RPC_WIRE_LIMIT_EXCEEDED &&
+	    !evm_rpc_wire_is_about_range(call->error.message))
 		return evm_rpc_wire_refuse(
 			ret_fault, why, EVM_RPC_RATE_LIMITED, call->error.message
 		);

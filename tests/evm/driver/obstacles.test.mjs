@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ethers } from "ethers";
+import { Liar } from "./liar.mjs";
 import { GB, NO_VOUCHER, PRICE, ROOT, Settlement, split, until } from "./harness.mjs";
 
 // A test with a chain of its own.
@@ -90,4 +91,18 @@ scenario("a gap in the account's nonces: told, and settled under the one that is
 	assert.match(result.err, /alert nonce_gap: /);
 	await s.assertSettledOnce(list);
 	assert.deepEqual((await s.list()).txs.map((t) => t.state), ["dropped", "done"]);
+});
+
+scenario("a session settled by hand long ago is found by an endpoint that shows short ranges only", async (s) => {
+	const list = await s.sessions(2);
+	const voucher = await s.f.voucher(list[0].id, list[0].bytes);
+	await s.f.send(s.f.operator, "finalizeSession", [list[0].id, list[0].bytes, ROOT, voucher]);
+	await s.chain.rpc("anvil_mine", "0x1f4");
+	await s.queue(list);
+	const liar = await Liar.start(s.chain.url, "short_ranges");
+	s.pump(30);
+	const result = await s.run({ rpc: liar.url, max_ms: 10000 });
+	liar.stop();
+	assert.equal(result.status, 0, result.err);
+	await s.assertSettledOnce(list);
 });

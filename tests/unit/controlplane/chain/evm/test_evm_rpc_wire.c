@@ -68,6 +68,11 @@ static void test_replies(void **state)
 		 1,
 		 -EIO,
 		 EVM_RPC_RATE_LIMITED},
+		{"{\"jsonrpc\":\"2.0\",\"id\":7,\"error\":{\"code\":-32005,\"message\":"
+		 "\"query returned more than 10000 results\"}}",
+		 1,
+		 0,
+		 0},
 	};
 
 	(void)state;
