@@ -73,6 +73,45 @@ void api_reply_session_error(
 	http_reply_problem(reply, status_of(err->code), err->field, "%s", err->text);
 }
 
+static bool is_callers(
+	const struct control *control,
+	const struct http_caller *caller,
+	const struct session *session
+)
+{
+	struct control_party party;
+
+	if (caller->role == HTTP_ROLE_OPERATOR)
+		return true;
+	return caller->role == HTTP_ROLE_BUYER && control->party != NULL &&
+		control->party(control->party_ctx, session->id, &party) == 0 &&
+		memcmp(party.buyer, caller->buyer, sizeof(party.buyer)) == 0;
+}
+
+bool api_find_session(
+	struct control *control,
+	const struct http_request *request,
+	struct session *ret,
+	struct http_reply *reply
+)
+{
+	bool is_operators = request->caller.role == HTTP_ROLE_OPERATOR;
+	struct session_error err;
+	struct session session;
+	int r = session_lookup(control->sessions, request->params[0], &session, &err);
+
+	if (r < 0 && (is_operators || err.code != -ENOENT)) {
+		api_reply_session_error(control, reply, &err);
+		return false;
+	}
+	if (r < 0 || !is_callers(control, &request->caller, &session)) {
+		http_reply_problem(reply, 404, NULL, "you have no session %s", request->params[0]);
+		return false;
+	}
+	*ret = session;
+	return true;
+}
+
 bool api_get_number(
 	const struct http_request *request,
 	const char *name,

@@ -22,6 +22,17 @@ void api_reply_session_error(
 	struct control *control, struct http_reply *reply, const struct session_error *err
 );
 
+// The session that the path's first brace names, if it is the caller's: a buyer's own, any for the
+// operator. A session of somebody else is answered like one that is not there.
+//
+// Returns: true with the session; otherwise the reply stands.
+bool api_find_session(
+	struct control *control,
+	const struct http_request *request,
+	struct session *ret,
+	struct http_reply *reply
+);
+
 // A decimal query parameter; value keeps what it is when the parameter is absent.
 //
 // Returns: true, or false when the reply stands.

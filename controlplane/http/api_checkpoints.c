@@ -98,7 +98,6 @@ static void list_checkpoints(
 	struct control *control = ctx;
 	struct list list = {.db = control->db, .n_left = LIST_DEFAULT};
 	struct usage_view usage;
-	struct session_error err;
 	struct session session;
 	uint64_t from = 0;
 	int r;
@@ -106,10 +105,8 @@ static void list_checkpoints(
 	if (!api_get_number(request, "from", UINT64_MAX - 1, &from, reply) ||
 	    !api_get_number(request, "limit", LIST_MAX, &list.n_left, reply))
 		return;
-	if (session_lookup(control->sessions, request->params[0], &session, &err) < 0) {
-		api_reply_session_error(control, reply, &err);
+	if (!api_find_session(control, request, &session, reply))
 		return;
-	}
 	r = usage_read(control->usage, session.id, &usage);
 	if (r < 0) {
 		http_reply_problem(reply, 500, NULL, "the usage cannot be read: %s", strerror(-r));
@@ -138,7 +135,7 @@ static void list_checkpoints(
 }
 
 const struct http_route api_checkpoints_routes[] = {
-	{HTTP_GET, "/api/v1/sessions/{name-or-id}/checkpoints", list_checkpoints, HTTP_OPERATOR},
+	{HTTP_GET, "/api/v1/sessions/{name-or-id}/checkpoints", list_checkpoints, HTTP_BUYER},
 };
 const size_t api_checkpoints_n_routes =
 	sizeof(api_checkpoints_routes) / sizeof(api_checkpoints_routes[0]);

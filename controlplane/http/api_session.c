@@ -16,22 +16,6 @@
 #define LIST_DEFAULT 100
 #define LIST_MAX 1000
 
-// Returns: true with the session that the path names; otherwise the reply stands.
-static bool find(
-	struct control *control,
-	const struct http_request *request,
-	struct session *ret,
-	struct http_reply *reply
-)
-{
-	struct session_error err;
-
-	if (session_lookup(control->sessions, request->params[0], ret, &err) == 0)
-		return true;
-	api_reply_session_error(control, reply, &err);
-	return false;
-}
-
 static void reply_session(
 	struct control *control, const struct session *session, int status, struct http_reply *reply
 )
@@ -175,7 +159,7 @@ static void show_session(void *ctx, const struct http_request *request, struct h
 {
 	struct session session;
 
-	if (find(ctx, request, &session, reply))
+	if (api_find_session(ctx, request, &session, reply))
 		reply_session(ctx, &session, 200, reply);
 }
 
@@ -201,7 +185,7 @@ static void change_by(
 	struct session_error err;
 	uint64_t amount;
 
-	if (!find(control, request, &session, reply))
+	if (!api_find_session(control, request, &session, reply))
 		return;
 	json_reader_init(&reader, request->body);
 	amount = json_reader_u64(&reader, member, 1, max);
@@ -237,7 +221,7 @@ static void change(
 	struct session session, after;
 	struct session_error err;
 
-	if (!find(control, request, &session, reply))
+	if (!api_find_session(control, request, &session, reply))
 		return;
 	if (run(control->sessions, session.id, &after, &err) < 0)
 		api_reply_session_error(control, reply, &err);
@@ -301,7 +285,7 @@ static void get_config(void *ctx, const struct http_request *request, struct htt
 	struct session session;
 	uint32_t inner_be;
 
-	if (!find(control, request, &session, reply))
+	if (!api_find_session(control, request, &session, reply))
 		return;
 	dp_link_status(control->link, &link);
 	if (!session.has_public_key || !session.has_slot) {
@@ -352,13 +336,13 @@ static void get_config(void *ctx, const struct http_request *request, struct htt
 const struct http_route api_session_routes[] = {
 	{HTTP_GET, "/api/v1/sessions", list_sessions, HTTP_OPERATOR},
 	{HTTP_POST, "/api/v1/sessions", create_session, HTTP_OPERATOR},
-	{HTTP_GET, SESSION_PATH, show_session, HTTP_OPERATOR},
+	{HTTP_GET, SESSION_PATH, show_session, HTTP_BUYER},
 	{HTTP_DELETE, SESSION_PATH, remove_session, HTTP_OPERATOR},
 	{HTTP_POST, SESSION_PATH "/extend", extend_session, HTTP_OPERATOR},
 	{HTTP_POST, SESSION_PATH "/top-up", top_up_session, HTTP_OPERATOR},
 	{HTTP_POST, SESSION_PATH "/suspend", suspend_session, HTTP_OPERATOR},
 	{HTTP_POST, SESSION_PATH "/resume", resume_session, HTTP_OPERATOR},
 	{HTTP_POST, SESSION_PATH "/forget-key", forget_key, HTTP_OPERATOR},
-	{HTTP_GET, SESSION_PATH "/config", get_config, HTTP_OPERATOR},
+	{HTTP_GET, SESSION_PATH "/config", get_config, HTTP_BUYER},
 };
 const size_t api_session_n_routes = sizeof(api_session_routes) / sizeof(api_session_routes[0]);

@@ -90,6 +90,17 @@ test("a wallet gets a token for an hour, which opens what is a buyer's and nothi
 			assert.equal((await ask(method, path, undefined, reply.json.token)).status, 403, path);
 	}
 	assert.equal((await ask("GET", "/status", undefined, "0123456789abcdef0123456789abcdef")).status, 200);
+	// A session that the admin made belongs to no buyer, and looks like none.
+	const admin = "0123456789abcdef0123456789abcdef";
+	const made = await ask("POST", "/sessions", { name: "admins", generate_key: true, quota_bytes: 1000, duration_sec: 60 }, admin);
+	assert.equal(made.status, 201);
+	const token = (await sign_in(wallet, await message(wallet))).json.token;
+	for (const path of ["", "/config", "/checkpoints"]) {
+		const foreign = await ask("GET", `/sessions/admins${path}`, undefined, token);
+		const missing = await ask("GET", `/sessions/nobody${path}`, undefined, token);
+		assert.deepEqual([foreign.status, missing.status], [404, 404]);
+		assert.equal(foreign.json.detail.replace("admins", "nobody"), missing.json.detail);
+	}
 	// What comes from a proxy's log must not hold a secret.
 	assert.doesNotMatch(log, /[0-9a-f]{64}/);
 });
