@@ -43,31 +43,6 @@ int evm_purchase_cost(uint64_t data_gb, struct u256 price_per_gb, struct u256 *r
 	return u256_mul(u256_from_u64(data_gb), price_per_gb, ret);
 }
 
-void evm_purchase_peer_digest(
-	const uint8_t separator[EVM_KECCAK_SIZE],
-	struct u256 node_id,
-	const uint8_t session_id[32],
-	const uint8_t wg_public_key[32],
-	uint64_t issued_at_sec,
-	uint8_t digest[EVM_KECCAK_SIZE]
-)
-{
-	uint8_t hash[EVM_KECCAK_SIZE];
-	struct evm_eip712_struct s;
-
-	evm_eip712_begin(
-		&s,
-		"PeerRequest(uint256 nodeId,bytes32 sessionId,bytes32 wgPublicKey,uint256 "
-		"issuedAt)"
-	);
-	evm_eip712_put_u256(&s, node_id);
-	evm_eip712_put_word(&s, session_id);
-	evm_eip712_put_word(&s, wg_public_key);
-	evm_eip712_put_u64(&s, issued_at_sec);
-	evm_eip712_end(&s, hash);
-	evm_eip712_digest(separator, hash, digest);
-}
-
 void evm_purchase_put_create(struct evm_abi_writer *w, const struct evm_purchase_order *order)
 {
 	evm_abi_call(

@@ -97,18 +97,6 @@ int evm_purchase_mode_parse(const char *name, enum evm_purchase_mode *ret)
 int evm_purchase_cost(uint64_t data_gb, struct u256 price_per_gb, struct u256 *ret)
 	__attribute__((warn_unused_result));
 
-/* What buyer or voucher signer signs to have the node take a WireGuard public key, EIP-712 in the
- * escrow's domain (evm_escrow_domain), which names chain id and escrow:
- * PeerRequest(uint256 nodeId,bytes32 sessionId,bytes32 wgPublicKey,uint256 issuedAt), Unix seconds. */
-void evm_purchase_peer_digest(
-	const uint8_t separator[EVM_KECCAK_SIZE],
-	struct u256 node_id,
-	const uint8_t session_id[32],
-	const uint8_t wg_public_key[32],
-	uint64_t issued_at_sec,
-	uint8_t digest[EVM_KECCAK_SIZE]
-);
-
 /* Call data; 512 octets suffice for each. */
 void evm_purchase_put_create(struct evm_abi_writer *w, const struct evm_purchase_order *order);
 void evm_purchase_put_close(struct evm_abi_writer *w, const uint8_t session_id[32]);

@@ -4,7 +4,6 @@
 // at each byte, with each bit turned, and with texts that no contract of ours returns. Real answers of
 // a real node are tests/evm/driver's.
 
-#include "controlplane/chain/evm/evm_hex.h"
 #include "controlplane/chain/evm/evm_purchase.h"
 #include "tests/unit/test.h"
 #include "tests/unit/vectors.h"
@@ -293,33 +292,6 @@ static void test_modes(void **state)
 	assert_int_equal(evm_purchase_mode_parse("", &mode), -EINVAL);
 }
 
-// ethers 6.17.0: TypedDataEncoder.hash() of {7, id("session"), id("wireguard"), 1700000000} in the
-// vectors' domain.
-static void test_peer_digest(void **state)
-{
-	static const char session_id[] =
-		"0x00628df1f66b79e2bfeba52434c1db4a90742f94f88431359683f4477a56c1b6";
-	static const char key[] =
-		"0x6f551382d8a2692209528e729d953f6fd034d34497686e2f8ec42c2f0c9cc825";
-	static const char expected[] =
-		"0xe0c4a604309f8a5a5a44cafdd5ab4315436979c9a4c53ca64f54b3059c60ba91";
-	const struct json_value *domain = json_member(doc, "domain");
-	uint8_t escrow[EVM_ADDRESS_SIZE], separator[32], session[32], wg[32], want[32], digest[32];
-
-	(void)state;
-	vectors_hex(domain, "verifyingContract", escrow, sizeof(escrow));
-	evm_escrow_domain(vectors_u64(domain, "chainId"), escrow, separator);
-	assert_int_equal(evm_hex_parse(session_id, session, 32), 0);
-	assert_int_equal(evm_hex_parse(key, wg, 32), 0);
-	assert_int_equal(evm_hex_parse(expected, want, 32), 0);
-	evm_purchase_peer_digest(separator, u256_from_u64(7), session, wg, 1700000000, digest);
-	assert_memory_equal(digest, want, 32);
-	evm_purchase_peer_digest(separator, u256_from_u64(8), session, wg, 1700000000, digest);
-	assert_memory_not_equal(digest, want, 32);
-	evm_purchase_peer_digest(separator, u256_from_u64(7), session, wg, 1700000001, digest);
-	assert_memory_not_equal(digest, want, 32);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,7 +302,6 @@ int main(void)
 		cmocka_unit_test(test_session),
 		cmocka_unit_test(test_cost),
 		cmocka_unit_test(test_modes),
-		cmocka_unit_test(test_peer_digest),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
