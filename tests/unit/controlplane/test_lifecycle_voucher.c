@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sessions paid by vouchers: the credit, the wait for the next one, the patience, bad vouchers.
+#include "tests/unit/controlplane/lifecycle_story.h"
+
+// ---- vouchers --------------------------------------------------------------------------------
+
+static void test_voucher_to_the_end(void **state)
+{
+	struct story *story = *state;
+	struct settle_item item;
+
+	create(story, PURCHASE_VOUCHER, 10 * GB);
+	connect(story);
+	assert_int_equal(limit_in_force(story), 1 * MB);
+	pass(story, 2 * MB);
+	assert_state(story, SESSION_ACTIVE);
+	assert_true(bought(story).waiting_unix_sec != 0);
+	assert_int_equal(post_bytes(story, 1 * MB), 0);
+	assert_int_equal(bought(story).waiting_unix_sec, 0);
+	round_trip(&story->set); // at once, no round of the lifecycle is needed
+	assert_int_equal(limit_in_force(story), 2 * MB);
+	assert_int_equal(story->set.dp.seg.slots[now(story).slot].live.gate, ABI_GATE_OPEN);
+	pass(story, 500000);
+	assert_int_equal(bought(story).waiting_unix_sec, 0);
+	struct session_error err;
+	assert_int_equal(lifecycle_end(story->life, story->id, "ended by the buyer", &err), 0);
+	settle_down(story);
+	assert_state(story, SESSION_SETTLING);
+	assert_false(find_item(story, &item)); // the last bytes are not signed for yet
+	assert_int_equal(post_bytes(story, 1500000), 0);
+	settle_down(story);
+	assert_item(story, CHAIN_CALL_FINALIZE, 1500000, 1500000);
+	set_item(story, SETTLE_ITEM_DONE, 1500000);
+	assert_state(story, SESSION_SETTLED);
+	set_item(story, SETTLE_ITEM_QUEUED, 0); // reorganised out
+	assert_state(story, SESSION_SETTLING);
+	set_item(story, SETTLE_ITEM_DONE, 1500000);
+	assert_state(story, SESSION_SETTLED);
+}
+
+// The buyer stops signing: waits, never ends before the patience, and is settled with the newest.
+static void test_patience(void **state)
+{
+	struct story *story = *state;
+
+	create(story, PURCHASE_VOUCHER, 10 * GB);
+	connect(story);
+	assert_int_equal(post_bytes(story, 300000), 0);
+	settle_down(story);
+	pass(story, 5 * MB);
+	pass_time(story, PATIENCE_SEC - 60);
+	assert_state(story, SESSION_ACTIVE);
+	assert_true(bought(story).waiting_unix_sec != 0);
+	pass_time(story, 61);
+	assert_state(story, SESSION_SETTLING);
+	pass_time(story, PATIENCE_SEC);
+	assert_item(story, CHAIN_CALL_FINALIZE, 300000, 300000);
+}
+
+static void test_bad_vouchers(void **state)
+{
+	struct story *story = *state;
+	struct lifecycle_voucher voucher;
+	struct session_error err;
+
+	create(story, PURCHASE_VOUCHER, 10 * GB);
+	voucher = sign(story, 5 * MB);
+	for (unsigned bit = 0; bit < 256; bit++) {
+		voucher.r[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		assert_int_equal(post(story, &voucher), -EBADMSG);
+		voucher.r[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		voucher.vs[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		assert_int_equal(post(story, &voucher), -EBADMSG);
+		voucher.vs[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	voucher.cumulative_bytes++;
+	assert_int_equal(post(story, &voucher), -EBADMSG);
+	assert_int_equal(bought(story).voucher_bytes, 0);
+	assert_int_equal(post_bytes(story, 10 * GB + 1), -ERANGE);
+	assert_int_equal(post_bytes(story, 5 * MB), 0);
+	assert_int_equal(post_bytes(story, 4 * MB), 0); // an older one changes nothing
+	assert_int_equal(bought(story).voucher_bytes, 5 * MB);
+	assert_int_equal(now(story).voucher_limit_bytes, 6 * MB);
+	voucher = sign(story, 6 * MB);
+	assert_int_equal(
+		lifecycle_post_voucher(story->life, story->set.session.id, &voucher, NULL, &err),
+		-EPERM
+	);
+	assert_int_equal(lifecycle_post_voucher(story->life, 99, &voucher, NULL, &err), -ENOENT);
+}
+
+// The quota is the lower limit near the end: used up is the end, not a wait.
+static void test_used_up_with_vouchers(void **state)
+{
+	struct story *story = *state;
+
+	create(story, PURCHASE_VOUCHER, 2 * MB);
+	connect(story);
+	assert_int_equal(post_bytes(story, 1500000), 0);
+	settle_down(story);
+	assert_int_equal(limit_in_force(story), 2 * MB);
+	pass(story, 3 * MB);
+	assert_state(story, SESSION_SETTLING);
+	assert_int_equal(post_bytes(story, 2 * MB), 0);
+	settle_down(story);
+	assert_item(story, CHAIN_CALL_FINALIZE, 2 * MB, 2 * MB);
+}
+
+static void test_credit(void **state)
+{
+	struct story *story = *state;
+	struct session session = {.rate_out_kbps = 100000, .rate_in_kbps = 300000};
+	const struct config *config = &story->set.fix.config;
+
+	assert_int_equal(lifecycle_credit_bytes(config, &session), 100 * MB); // 400 Mb/s for 2 s
+	session.rate_in_kbps = 0;
+	assert_int_equal(lifecycle_credit_bytes(config, &session), 1 * MB);
+	session = (struct session){.rate_out_kbps = 8, .rate_in_kbps = 8};
+	assert_int_equal(lifecycle_credit_bytes(config, &session), 1 * MB);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_voucher_to_the_end),
+		TEST(test_patience),
+		TEST(test_bad_vouchers),
+		TEST(test_used_up_with_vouchers),
+		TEST(test_credit),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
