@@ -7,6 +7,8 @@
 #include "common/abi_names.h"
 #include "common/counter.h"
 
+#include <string.h>
+
 // The gate in force. What the control plane closed is closed; then expiry, then quota.
 static void gate_update(struct dp_session *session)
 {
@@ -102,14 +104,18 @@ void dp_session_adopt(
 	uint64_t now_ns
 )
 {
-	*session = (struct dp_session){
+	const struct dp_session fresh = {
 		.generation = mail->generation,
 		.inner_addr_be = mail->session.inner_addr_be,
 		.base_bytes = mail->session.base_bytes,
 		.billed_bytes =
 			counter_read(&slot->live.out_bytes) + counter_read(&slot->live.in_bytes),
-		.slot = slot,
 	};
+
+	// The stamps, which the slow path's scan may be reading, are written one by one as atomics.
+	memcpy(session, &fresh, offsetof(struct dp_session, timers));
+	wg_timers_init(&session->timers);
+	session->slot = slot;
 	session->commanded_gate = mail->gate;
 	dp_session_set_limits(session, &mail->session.limits, now_ns);
 	__atomic_store_n(&slot->live.state, ABI_SLOT_ACTIVE, __ATOMIC_RELAXED);

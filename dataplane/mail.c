@@ -92,5 +92,14 @@ bool mail_recv_up(struct mailbox *box, struct mail *ret)
 
 unsigned mail_room_down(const struct mailbox *box)
 {
-	return rte_ring_free_count(box->down_mail);
+	return rte_ring_get_capacity(box->down_mail) - mail_n_waiting(box->down_mail);
+}
+
+unsigned mail_n_waiting(const struct rte_ring *ring)
+{
+	uint32_t produced = __atomic_load_n(&ring->prod.tail, __ATOMIC_ACQUIRE);
+	uint32_t consumed = __atomic_load_n(&ring->cons.tail, __ATOMIC_ACQUIRE);
+	uint32_t n = (produced - consumed) & ring->mask;
+
+	return n < ring->capacity ? n : ring->capacity;
 }

@@ -103,3 +103,7 @@ bool mail_recv_up(struct mailbox *box, struct mail *ret);
 // Slow path, the only sender down: how many messages are sure to find room now. Whoever has to send
 // several that belong together asks first.
 unsigned mail_room_down(const struct mailbox *box);
+
+// Returns: how many messages or packets wait in one of the rings. Either side may ask: whatever was sent
+//          before what it counts is visible (rte_ring_count() reads plain words and promises nothing).
+unsigned mail_n_waiting(const struct rte_ring *ring);

@@ -170,7 +170,7 @@ static unsigned take_packets(struct slowpath *sp)
 	unsigned n_queued = 0, n_taken = 0;
 
 	for (unsigned i = 0; i < sp->dp->n_workers; i++)
-		n_queued += rte_ring_count(sp->dp->mailboxes[i].up_pkts);
+		n_queued += mail_n_waiting(sp->dp->mailboxes[i].up_pkts);
 	handshake_measure_load(sp, n_queued);
 	for (unsigned i = 0; n_queued != 0 && i < sp->dp->n_workers; i++) {
 		struct rte_mbuf *pkts[PKTS_PER_ROUND];
@@ -220,8 +220,8 @@ static void drain_step(struct slowpath *sp, unsigned n_taken)
 	for (unsigned i = 0; i < sp->dp->n_workers; i++) {
 		const struct mailbox *box = &sp->dp->mailboxes[i];
 
-		n_waiting += rte_ring_count(box->up_pkts) + rte_ring_count(box->down_pkts) +
-			rte_ring_count(box->up_mail) + rte_ring_count(box->down_mail);
+		n_waiting += mail_n_waiting(box->up_pkts) + mail_n_waiting(box->down_pkts) +
+			mail_n_waiting(box->up_mail) + mail_n_waiting(box->down_mail);
 	}
 	if (sp->n_drained < sp->dp->n_workers || n_waiting != 0) {
 		sp->drain_token = 0;

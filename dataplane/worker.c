@@ -145,10 +145,10 @@ static void check_bills(struct worker *worker, struct pkt_meta *meta)
 static unsigned receive_down(struct worker *worker)
 {
 	struct rte_mbuf *pkts[BURST_RX];
-	unsigned n = rte_ring_count(worker->mailbox->down_pkts);
+	unsigned n = mail_n_waiting(worker->mailbox->down_pkts);
 	unsigned n_mail = worker_mail_take(worker);
 
-	if (n == 0 || !rte_ring_empty(worker->mailbox->down_mail))
+	if (n == 0 || mail_n_waiting(worker->mailbox->down_mail) != 0)
 		return n_mail;
 	n = rte_ring_sc_dequeue_burst(
 		worker->mailbox->down_pkts, (void **)pkts, n < BURST_RX ? n : BURST_RX, NULL
