@@ -44,6 +44,12 @@ int evm_driver_get_block(
 int evm_driver_event(const struct evm_log *log, struct chain_event *ret)
 	__attribute__((warn_unused_result));
 
+/* A result that is not what the method returns: the endpoint is blamed. Returns: -EIO. */
+int evm_driver_bad_result(
+	struct evm_driver *driver, size_t endpoint, const char *method, char why[CHAIN_WHY_SIZE]
+);
+
+int evm_driver_broadcast(void *ctx, const uint8_t *raw, size_t len, char why[CHAIN_WHY_SIZE]);
 int evm_driver_status(
 	void *ctx,
 	const uint8_t tx_id[CHAIN_ID_SIZE],
