@@ -329,15 +329,6 @@ static void check_api(const struct config_check *check)
 			"leaves tokens readable on the way to api.listen; set it, or listen on "
 			"127.0.0.1 behind a proxy that speaks TLS"
 		);
-	if (api->connections_per_address > api->max_connections)
-		refuse_number(
-			check,
-			"api.connections_per_address",
-			api->connections_per_address,
-			"is more than api.max_connections",
-			"at most",
-			api->max_connections
-		);
 }
 
 static void check_roles(const struct config_check *check)
