@@ -171,6 +171,21 @@ struct config_retention {
 	uint32_t usage_days;
 };
 
+struct config_chain {
+	uint64_t id; // 0: no chain
+	char rpc[CONFIG_TEXT_CAP]; // URLs with commas between
+	char escrow[64]; // address
+	uint64_t node_id;
+	uint64_t deployed_block;
+	char key_file[CONFIG_TEXT_CAP]; // absolute
+	char password_file[CONFIG_TEXT_CAP]; // absolute
+	uint32_t provision_confirmations;
+	uint32_t settle_confirmations;
+	uint32_t poll_ms;
+	uint32_t batch_age_sec;
+	uint64_t fee_ceiling_gwei;
+};
+
 struct config_voucher {
 	uint64_t credit_bytes; // beyond the newest voucher; at least 2 s at the session's rate
 	uint32_t patience_sec;
@@ -213,6 +228,7 @@ struct config {
 	struct config_arp arp;
 	struct config_usage usage;
 	struct config_retention retention;
+	struct config_chain chain;
 	struct config_voucher voucher;
 	struct config_store store;
 	struct config_api api;

@@ -6,6 +6,7 @@
 
 #include "controlplane/dp_link.h"
 #include "controlplane/health.h"
+#include "controlplane/lifecycle.h"
 #include "controlplane/session/session.h"
 #include "controlplane/usage/usage.h"
 
@@ -22,6 +23,7 @@ struct control {
 	struct session_book *sessions;
 	struct usage_book *usage;
 	struct dp_link *link;
+	struct lifecycle *life; // of bought sessions: end, vouchers
 	struct health *health;
 	struct http_server *server;
 	struct api_token_book *tokens;

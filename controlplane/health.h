@@ -21,6 +21,7 @@
 	X(GATEWAY, "gateway", "a gateway does not answer ARP") \
 	X(CLOCK, "clock", "the wall clock jumped") \
 	X(REVIEW, "review", "sessions need review") \
+	X(CHAIN, "chain", "a bought session could not be taken a step further") \
 	X(ATTEST, "attest", "usage checkpoints wait for their signature")
 
 #define HEALTH_ENUM(id, name, help) HEALTH_##id,

@@ -9,6 +9,7 @@
 #include "config/config_report.h"
 #include "config/config_write.h"
 #include "controlplane/attest/attest_store.h"
+#include "controlplane/chain_setup.h"
 #include "controlplane/control.h"
 #include "controlplane/http/api.h"
 #include "controlplane/http/api_challenge.h"
@@ -37,6 +38,7 @@ struct program {
 	struct usage_retention retention;
 	struct http_server *server;
 	struct attest_keys *keys;
+	struct chain_setup *chain;
 	int kick_fd; // a session changed: do not wait for the next poll
 };
 
@@ -87,6 +89,7 @@ static void on_poll(void *ctx)
 	struct program *program = ctx;
 
 	dp_link_tick(program->control.link);
+	chain_setup_tick(program->chain);
 	sign_checkpoints(program);
 }
 
@@ -295,7 +298,11 @@ static int start(struct program *program)
 	if (rc == 0)
 		rc = create_link(program);
 	if (rc == 0)
+		rc = chain_setup_start(&program->chain, control, program->kick_fd);
+	if (rc == 0) {
+		control->life = chain_setup_lifecycle(program->chain);
 		rc = create_server(program);
+	}
 	return rc;
 }
 
@@ -307,6 +314,7 @@ static void stop(struct program *program)
 	http_server_destroy(program->server);
 	api_token_book_destroy(control->tokens);
 	api_challenge_book_destroy(control->challenges);
+	chain_setup_stop(program->chain);
 	dp_link_destroy(control->link);
 	usage_book_destroy(control->usage);
 	session_book_destroy(control->sessions);

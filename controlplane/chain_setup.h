@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The configured chain as the control plane uses it: driver, chain thread and the lifecycle of the
+// sessions that are bought there; without one (chain.id 0) only the lifecycle, which then has nothing
+// to do. Start and stop on the main thread; ticks on the loop's.
+#pragma once
+
+#include "controlplane/control.h"
+#include "controlplane/lifecycle.h"
+
+struct chain_setup;
+
+// kick_fd: an eventfd that wakes the loop when the chain has news. Logs what fails.
+int chain_setup_start(struct chain_setup **ret, const struct control *control, int kick_fd);
+void chain_setup_stop(struct chain_setup *setup);
+
+struct lifecycle *chain_setup_lifecycle(struct chain_setup *setup);
+
+// One round; sets and clears the condition `chain`.
+void chain_setup_tick(struct chain_setup *setup);
