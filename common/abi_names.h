@@ -95,7 +95,6 @@
 	X(ICMP_ECHO, "icmp_echo", "echo request to an address of the node") \
 	X(ICMP_OTHER, "icmp_other", "other ICMP message to an address of the node") \
 	X(HANDSHAKE, "handshake", "valid handshake initiation") \
-	X(COOKIE, "cookie", "cookie reply accepted") \
 	X(KEEPALIVE, "keepalive", "authentic transport data without payload")
 
 #define ABI_STAGE_LIST(X) \

@@ -253,6 +253,8 @@ unsigned worker_poll(struct worker *worker)
 	worker->originated_room = BURST_RX;
 
 	n = receive_down(worker);
+	if (n != 0)
+		stage_count(worker, STAGE_MAIL, n, rte_rdtsc() - start);
 	if (!worker->is_draining && worker_mail_has_room(worker))
 		receive(worker);
 	n += worker->received.n;
@@ -262,6 +264,8 @@ unsigned worker_poll(struct worker *worker)
 	counter_add(&worker->stats->loops, 1);
 	if (n != 0)
 		counter_add(&worker->stats->busy_cycles, rte_rdtsc() - start);
+	else
+		stage_count(worker, STAGE_IDLE, 0, rte_rdtsc() - start);
 	return n;
 }
 

@@ -301,8 +301,7 @@ static const enum drop_reason slow_path_reasons[] = {
 	DROP_WG_INDEX_EXHAUSTED,
 	DROP_NEIGH_QUEUE_FULL,
 };
-static const enum consumed_kind slow_path_kinds[] = {
-	CONSUMED_ARP, CONSUMED_HANDSHAKE, CONSUMED_COOKIE};
+static const enum consumed_kind slow_path_kinds[] = {CONSUMED_ARP, CONSUMED_HANDSHAKE};
 
 // Runs last: every name was produced above, or is the slow path's.
 static void test_every_name_was_produced(void **state)

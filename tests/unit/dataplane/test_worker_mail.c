@@ -156,6 +156,23 @@ static void test_flapping_endpoint_is_told_seldom(void **state)
 	assert_int_equal(mail.endpoint.port_be, htons(2099));
 }
 
+static void test_mail_and_idle_rounds_are_counted(void **state)
+{
+	struct test *test = *state;
+	const struct abi_stage_stats *stages = test->rig->worker->stats->stages;
+	struct mail mail = {.kind = MAIL_SNAPSHOT};
+
+	assert_true(mail_send_down(test->rig->worker->mailbox, &mail));
+	assert_int_equal(worker_poll(test->rig->worker), 1);
+	assert_int_equal(stages[STAGE_MAIL].calls, 1);
+	assert_int_equal(stages[STAGE_MAIL].pkts, 1);
+	assert_int_equal(stages[STAGE_IDLE].calls, 0);
+	assert_int_equal(worker_poll(test->rig->worker), 0);
+	assert_int_equal(stages[STAGE_MAIL].calls, 1);
+	assert_int_equal(stages[STAGE_IDLE].calls, 1);
+	assert_true(stages[STAGE_IDLE].cycles > 0);
+}
+
 static void test_counter_limit(void **state)
 {
 	struct test *test = *state;
@@ -254,6 +271,7 @@ int main(void)
 		T(test_expiry_told_within_a_round),
 		T(test_hint_outlives_a_full_ring),
 		T(test_flapping_endpoint_is_told_seldom),
+		T(test_mail_and_idle_rounds_are_counted),
 		T(test_counter_limit),
 		T(test_removed_session_hands_everything_back),
 		T(test_held_packet_of_a_removed_session),
