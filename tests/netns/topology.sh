@@ -527,8 +527,21 @@ link_packets() { # NAMESPACE INTERFACE rx|tx
 	ip -n "$1" -s -j link show "$2" | jq ".[0].stats64.$3.packets"
 }
 
-# wire_gap: packets that one end of a link sent and the other never saw, as `out in` of the node.
+# wire_gap: packets that one end of a link sent and the other never saw, as `out in` of the node. Each
+# end is read at another moment, so it is read until nothing is on its way: twice the same.
 wire_gap() {
+	local tries=40 gap next
+	gap=$(wire_gap_now)
+	while sleep 0.05; do
+		next=$(wire_gap_now)
+		[ "$next" != "$gap" ] || break
+		[ "$((tries -= 1))" -gt 0 ] || break
+		gap=$next
+	done
+	echo "$next"
+}
+
+wire_gap_now() {
 	local sent=0 got=0 totals
 	local -a ends=("$buyer b0" "$internet i0")
 	local end
