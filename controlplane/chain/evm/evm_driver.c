@@ -16,6 +16,8 @@
 // A batch's share of gas that does not depend on what the estimate saw: other transactions may come
 // first and warm or cool its slots.
 #define EVM_DRIVER_GAS_MARGIN_PERCENT 25
+#define EVM_DRIVER_LAG_MAX_BLOCKS \
+	5 // behind another endpoint's head; honest ones differ by a block or two
 
 int evm_driver_ask(
 	struct evm_driver *driver,
@@ -107,6 +109,18 @@ static void evm_driver_put_head(struct chain_head *ret, const struct evm_block *
 	memcpy(ret->hash, block->hash, sizeof(ret->hash));
 }
 
+// Highest head that any other endpoint has shown.
+static uint64_t evm_driver_head_of_others(const struct evm_driver *driver, size_t endpoint)
+{
+	uint64_t highest = 0;
+
+	for (size_t i = 0; i < evm_rpc_n_endpoints(driver->rpc); i++) {
+		if (i != endpoint && driver->heads[i] > highest)
+			highest = driver->heads[i];
+	}
+	return highest;
+}
+
 static int evm_driver_head(void *ctx, struct chain_head *ret, char why[CHAIN_WHY_SIZE])
 {
 	struct evm_driver *driver = ctx;
@@ -132,6 +146,19 @@ static int evm_driver_head(void *ctx, struct chain_head *ret, char why[CHAIN_WHY
 		return -EAGAIN;
 	}
 	driver->heads[endpoint] = block.number;
+	// One that stays behind holds everything up; if the chain went back, the others show it when asked.
+	if (block.number + EVM_DRIVER_LAG_MAX_BLOCKS <
+	    evm_driver_head_of_others(driver, endpoint)) {
+		evm_rpc_blame(
+			driver->rpc,
+			endpoint,
+			EVM_RPC_HEAD_BACK,
+			"head %" PRIu64 ", behind another endpoint",
+			block.number
+		);
+		snprintf(why, CHAIN_WHY_SIZE, "the head %" PRIu64 " is behind", block.number);
+		return -EAGAIN;
+	}
 	evm_driver_check_clock(driver, block.timestamp_sec);
 	evm_driver_put_head(ret, &block);
 	return 0;

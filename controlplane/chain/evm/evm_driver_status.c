@@ -218,6 +218,33 @@ static bool evm_driver_is_same_status(
 	return true;
 }
 
+// Whether an endpoint's own chain does not hold the block that its receipt names: then it speaks against
+// itself, and its word is no second opinion.
+static bool evm_driver_check_against_itself(
+	struct evm_driver *driver, size_t endpoint, const struct chain_tx_status *status
+)
+{
+	char tag[U256_HEX_SIZE], params[U256_HEX_SIZE + 16], why[CHAIN_WHY_SIZE];
+	struct evm_rpc_call call = {.method = "eth_getBlockByNumber", .params = params};
+	struct evm_block block;
+	bool is_against;
+
+	u256_format_quantity(u256_from_u64(status->block_number), tag);
+	snprintf(params, sizeof(params), "[\"%s\",false]", tag);
+	is_against = evm_rpc_ask_at(driver->rpc, endpoint, &call, why) == 0 &&
+		(evm_reply_block(call.result, &block) != 0 ||
+		 memcmp(block.hash, status->block_hash, CHAIN_ID_SIZE) != 0);
+	evm_rpc_call_fini(&call);
+	if (is_against)
+		evm_rpc_blame(
+			driver->rpc,
+			endpoint,
+			EVM_RPC_BAD_RESULT,
+			"a receipt names a block that its chain does not hold"
+		);
+	return is_against;
+}
+
 // A second endpoint must say the same about mined or not, in which block, and what happened in it.
 static int evm_driver_second_opinion(
 	struct evm_driver *driver,
@@ -248,6 +275,8 @@ static int evm_driver_second_opinion(
 	free(other.events);
 	// No second opinion to be had is no contradiction.
 	if (is_same || r == -EIO || r == -EREMOTEIO)
+		return 0;
+	if (r == 0 && evm_driver_check_against_itself(driver, (size_t)second, &other))
 		return 0;
 	if (r < 0 && r != -ENOENT)
 		return r;
