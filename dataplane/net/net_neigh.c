@@ -3,6 +3,8 @@
 // See net_neigh.h.
 #include "dataplane/net/net_neigh.h"
 
+#include "common/counter.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -23,6 +25,20 @@ static void unpack_mac(uint64_t word, uint8_t ret_mac[6])
 	memcpy(ret_mac, &word, 6);
 }
 
+// The word of an entry that stood for this address all the while it was read; otherwise 0. One try: the
+// writer may be preempted in its section, and a miss costs a packet no more than a way round.
+static uint64_t read_mac_word(const struct net_neigh_entry *entry, uint32_t addr_be)
+{
+	uint32_t before = __atomic_load_n(&entry->seq, __ATOMIC_ACQUIRE);
+	uint32_t holder_be = __atomic_load_n(&entry->addr_be, __ATOMIC_RELAXED);
+	uint64_t word = __atomic_load_n(&entry->mac_word, __ATOMIC_RELAXED);
+
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if ((before & 1) || __atomic_load_n(&entry->seq, __ATOMIC_RELAXED) != before)
+		return 0;
+	return holder_be == addr_be ? word : 0;
+}
+
 bool net_neigh_lookup(
 	struct net_neigh *neigh, uint32_t addr_be, uint64_t now_ns, uint8_t ret_mac[6]
 )
@@ -35,10 +51,7 @@ bool net_neigh_lookup(
 
 		if (__atomic_load_n(&entry->addr_be, __ATOMIC_RELAXED) != addr_be)
 			continue;
-		word = __atomic_load_n(&entry->mac_word, __ATOMIC_ACQUIRE);
-		// Whoever sees another address' word sees, after it, that other address too.
-		if (__atomic_load_n(&entry->addr_be, __ATOMIC_RELAXED) != addr_be)
-			return false;
+		word = read_mac_word(entry, addr_be);
 		used_ns = __atomic_load_n(&entry->used_ns, __ATOMIC_RELAXED);
 		if (now_ns - used_ns >= NET_NEIGH_USED_GRAIN_NS)
 			__atomic_store_n(&entry->used_ns, now_ns, __ATOMIC_RELAXED);
@@ -62,13 +75,20 @@ struct net_neigh_entry *net_neigh_find(struct net_neigh *neigh, uint32_t addr_be
 
 static void invalidate(struct net_neigh_entry *entry)
 {
-	__atomic_store_n(&entry->mac_word, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&entry->mac_word, 0, __ATOMIC_RELAXED);
+}
+
+static void give_to(struct net_neigh_entry *entry, uint32_t addr_be)
+{
+	seqcount_write_begin(&entry->seq);
+	invalidate(entry);
+	__atomic_store_n(&entry->addr_be, addr_be, __ATOMIC_RELAXED);
+	seqcount_write_end(&entry->seq);
 }
 
 static void release(struct net_neigh_entry *entry)
 {
-	invalidate(entry);
-	__atomic_store_n(&entry->addr_be, 0, __ATOMIC_RELEASE);
+	give_to(entry, 0);
 	entry->state = NET_NEIGH_FREE;
 }
 
@@ -101,14 +121,13 @@ struct net_neigh_entry *net_neigh_insert(struct net_neigh *neigh, uint32_t addr_
 	entry = choose_victim(set_of(neigh, addr_be));
 	if (entry == NULL)
 		return NULL;
-	release(entry);
 	entry->is_pinned = false;
 	entry->n_asked = 0;
 	entry->confirmed_ns = 0;
 	entry->asked_ns = 0;
 	__atomic_store_n(&entry->used_ns, now_ns, __ATOMIC_RELAXED);
 	entry->state = NET_NEIGH_INCOMPLETE;
-	__atomic_store_n(&entry->addr_be, addr_be, __ATOMIC_RELEASE);
+	give_to(entry, addr_be);
 	return entry;
 }
 
@@ -121,7 +140,7 @@ void net_neigh_confirm(struct net_neigh_entry *entry, const uint8_t mac[6], uint
 	entry->state = NET_NEIGH_REACHABLE;
 	entry->n_asked = 0;
 	entry->confirmed_ns = now_ns;
-	__atomic_store_n(&entry->mac_word, word, __ATOMIC_RELEASE);
+	__atomic_store_n(&entry->mac_word, word, __ATOMIC_RELAXED);
 }
 
 bool net_neigh_mac(const struct net_neigh_entry *entry, uint8_t ret_mac[6])

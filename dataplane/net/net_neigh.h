@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A port's neighbour table (ARP). The slow path inserts and ages; workers look up without a lock: an
-// entry's hardware address with a valid mark is one 64-bit word, and a reader that met an entry in
-// the middle of being given to another address notices, because the address is written first. Sets of
-// eight, so that a lookup touches few lines however full the table is. Pure: no DPDK, no I/O; memory
-// inside the struct.
+// entry's hardware address with a valid mark is one 64-bit word, and a sequence count tells a reader
+// that the entry was given to another address meanwhile, even when it came back. Sets of eight, so that
+// a lookup touches few lines however full the table is. Pure: no DPDK, no I/O; memory inside the struct.
 //
 // The life of an entry (RFC 4861's words; RFC 1122 section 2.3.2.1 for ARP):
 //   INCOMPLETE  asked by broadcast every retry; given up after NET_NEIGH_MAX_ASKED
@@ -30,12 +29,12 @@ enum net_neigh_state {
 };
 
 struct net_neigh_entry {
-	uint32_t addr_be; // 0 = free; slow path writes
+	uint32_t addr_be; // 0 = free; slow path writes, under seq
+	uint32_t seq; // counts changes of addr_be
 	uint8_t state; // enum net_neigh_state, slow path alone
 	bool is_pinned; // slow path: a gateway; never replaced, asked for ever
 	uint16_t n_asked; // slow path: requests without a reply
-	uint64_t
-		mac_word; // bits 0-47 hardware address as in memory, bit 48 valid; slow path writes
+	uint64_t mac_word; // bits 0-47 hardware address as in memory, bit 48 valid; slow path
 	uint64_t used_ns; // workers write (relaxed): last lookup
 	uint64_t confirmed_ns; // slow path: last reply
 	uint64_t asked_ns; // slow path: last request
