@@ -43,7 +43,7 @@ sell_until_refused() {
 
 sell_until_refused
 expect_text "the refusal" "$tmp/sold" 'store'
-expect_text "the refusal" "$tmp/sold" 'No space left|full'
+expect_text "the refusal" "$tmp/sold" '[Nn]o space left|full'
 wait_or_fail 10 "a condition in the status" eval '[ "$(tw_get .is_degraded status)" = true ]'
 tw status >"$tmp/status"
 expect_text "twctl status" "$tmp/status" '! store'
