@@ -438,13 +438,15 @@ void dp_link_tick(struct dp_link *link)
 
 	watch_clock(link);
 	find_boot(link);
+	if (link->sessions.is_incomplete)
+		dp_sessions_reload(&link->sessions);
 	if (link->is_attached) {
 		const struct usage_harvest live = harvest_of(link, &link->att);
 		watch_heartbeat(link);
 		take_acks(link);
 		take_events(link);
 		dp_sessions_bind(&link->sessions, link->att.boot_id, &live);
-		if (link->must_scan_strangers)
+		if (link->must_scan_strangers && !link->sessions.is_incomplete)
 			remove_strangers(link);
 		send_commands(link);
 		dp_sessions_poll(&link->sessions, &live);

@@ -46,7 +46,7 @@ void dp_report_probe_store(struct dp_sessions *all)
 	const struct db_key key = db_key_text("store probe");
 	struct db_txn txn;
 
-	if (!all->conf.health->conditions[HEALTH_STORE].is_set)
+	if (!all->conf.health->conditions[HEALTH_STORE].is_set || all->is_incomplete)
 		return;
 	db_txn_begin_write(&txn, all->conf.db);
 	db_put(&txn, DB_META, &key, probe, sizeof(probe));

@@ -101,7 +101,7 @@ void dp_sessions_reload(struct dp_sessions *all)
 		all->slots[i] = (struct dp_slot){0};
 	}
 	all->n_used = 0;
-	load(all);
+	all->is_incomplete = load(all) != 0;
 }
 
 void dp_sessions_reset(struct dp_sessions *all, uint32_t n_boot_slots)

@@ -71,6 +71,63 @@ static void test_full_disk_loses_nothing(void **state)
 	assert_int_equal(umount(store), 0);
 }
 
+static void put_record(struct setup *set, uint64_t session_id, const void *data, size_t len)
+{
+	const struct db_key key = db_key_u64(session_id);
+	struct db_txn txn;
+
+	db_txn_begin_write(&txn, set->fix.db);
+	db_put(&txn, DB_SESSIONS, &key, data, len);
+	assert_int_equal(db_txn_commit(&txn), 0);
+}
+
+static size_t get_record(struct setup *set, uint64_t session_id, uint8_t *record, size_t cap)
+{
+	const struct db_key key = db_key_u64(session_id);
+	struct db_value value;
+	struct db_txn txn;
+
+	db_txn_begin_read(&txn, set->fix.db);
+	assert_true(db_get(&txn, DB_SESSIONS, &key, &value));
+	assert_true(value.len <= cap);
+	memcpy(record, value.data, value.len);
+	assert_int_equal(db_txn_commit(&txn), 0);
+	return value.len;
+}
+
+// While a harvest loads all sessions again, one cannot be read: it is no stranger for that, and it is
+// served as soon as it can be read.
+static void test_unreadable_session_is_no_stranger(void **state)
+{
+	struct setup *set = *state;
+	const struct session_add add = control_fixture_add("bob", 2);
+	uint8_t record[4096];
+	struct session bob;
+
+	start_dp(set);
+	second(set);
+	fake_dataplane_kill(&set->dp);
+	assert_int_equal(session_add(set->fix.sessions, &add, &bob, &set->fix.err), 0);
+	size_t len = get_record(set, bob.id, record, sizeof(record));
+	put_record(set, bob.id, record, len / 2);
+
+	start_dp(set);
+	fake_dataplane_add(
+		&set->dp, &(struct abi_command){.slot = bob.slot, .generation = bob.generation}
+	);
+	second(set);
+	assert_true(set->fix.health.conditions[HEALTH_STORE].is_set);
+	assert_int_equal(set->dp.adds[bob.slot].generation, bob.generation);
+
+	put_record(set, bob.id, record, len);
+	second(set);
+	second(set);
+	assert_false(set->fix.health.conditions[HEALTH_STORE].is_set);
+	assert_int_equal(set->dp.n_taken[ABI_COMMAND_REMOVE], 0);
+	assert_int_equal(set->dp.adds[bob.slot].generation, bob.generation);
+	assert_int_equal(set->dp.adds[set->session.slot].generation, reload(set).generation);
+}
+
 static void test_clock_jump_is_told_and_limits_sent_again(void **state)
 {
 	struct setup *set = *state;
@@ -238,6 +295,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_counters_that_go_down_are_not_believed),
 		T(test_full_disk_loses_nothing),
+		T(test_unreadable_session_is_no_stranger),
 		T(test_clock_jump_is_told_and_limits_sent_again),
 		T(test_silent_slow_path_is_noticed),
 		T(test_other_release_is_named_and_kept),
