@@ -93,6 +93,8 @@ struct chain_event {
 	uint8_t asset[32];
 	uint8_t wg_public_key[32];
 	uint8_t usage_signer[32];
+	uint8_t attestor[32];
+	uint64_t grace_sec; // from the end to the buyer's reclaim
 	uint8_t mode; // 0 voucher, 1 attested, 2 optimistic
 	struct u256 price_per_gb;
 	struct u256 node_id;
@@ -113,6 +115,7 @@ struct chain_tx_status {
 #define CHAIN_CURSOR_RECENT 32
 struct chain_cursor {
 	uint64_t next_block;
+	uint64_t read_time_sec; // time of the newest block that was read; 0: not known
 	uint32_t n_recent;
 	uint32_t reserved;
 	struct {

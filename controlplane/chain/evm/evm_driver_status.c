@@ -25,12 +25,14 @@ static void evm_driver_event_created(const struct evm_escrow_event *from, struct
 	to->deadline_sec = from->u.created.expiry_sec;
 	to->buyer_amount = from->u.created.deposit;
 	to->mode = from->u.created.mode;
+	to->grace_sec = from->u.created.terms.grace_sec;
 	to->price_per_gb = from->u.created.terms.price_per_gb;
 	to->node_id = from->u.created.node_id;
 	evm_driver_pad_address(to->buyer, from->u.created.buyer);
 	evm_driver_pad_address(to->voucher_signer, from->u.created.voucher_signer);
 	evm_driver_pad_address(to->asset, from->u.created.terms.asset);
 	evm_driver_pad_address(to->usage_signer, from->u.created.terms.usage_signer);
+	evm_driver_pad_address(to->attestor, from->u.created.terms.attestor);
 	memcpy(to->wg_public_key, from->u.created.terms.wg_public_key, 32);
 }
 

@@ -275,6 +275,7 @@ static int evm_driver_unwind(
 	cursor->next_block = step->unwound_to + 1;
 	if (cursor->n_recent == 0)
 		cursor->next_block = driver->conf.deployed_block;
+	cursor->read_time_sec = 0;
 	step->is_unwound = true;
 	return 1;
 }
@@ -305,6 +306,7 @@ static int evm_driver_remember(
 	memcpy(cursor->recent[cursor->n_recent].hash, block.hash, CHAIN_ID_SIZE);
 	cursor->n_recent++;
 	cursor->next_block = to + 1;
+	cursor->read_time_sec = block.timestamp_sec;
 	return 0;
 }
 
