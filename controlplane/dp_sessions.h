@@ -18,6 +18,7 @@ struct dp_sessions {
 	uint32_t n_boot_slots; // of the attached boot; 0: none
 	uint32_t n_used; // no entry from here on has a session
 	bool has_foreign_ledger; // a session waits for the harvest of another boot
+	bool is_incomplete; // the store did not give all sessions: load again
 };
 
 // Loads all sessions that have a slot. Returns: 0 or -errno.
@@ -27,7 +28,8 @@ void dp_sessions_fini(struct dp_sessions *all);
 // A session was committed.
 void dp_sessions_set(struct dp_sessions *all, const struct session *session);
 
-// Everything again from the store, nothing in any data plane: after a harvest.
+// Everything again from the store, nothing in any data plane: after a harvest. What the store does not
+// give leaves is_incomplete set.
 void dp_sessions_reload(struct dp_sessions *all);
 
 // Another boot, or none (0 slots): nothing is in it yet.
