@@ -16,6 +16,9 @@
 #define LIST_DEFAULT 100
 #define LIST_MAX 1000
 
+#define STATE_WORD(id, name, help) " " name
+#define STATE_WORDS SESSION_STATE_LIST(STATE_WORD)
+
 static void reply_session(
 	struct control *control, const struct session *session, int status, struct http_reply *reply
 )
@@ -67,7 +70,13 @@ static void list_sessions(void *ctx, const struct http_request *request, struct 
 	if (state != NULL) {
 		list.is_filtered = true;
 		if (session_state_parse(&list.state, state) < 0) {
-			http_reply_problem(reply, 400, "state", "there is no state '%s'", state);
+			http_reply_problem(
+				reply,
+				400,
+				"state",
+				"there is no state '%.40s'; the states are" STATE_WORDS,
+				state
+			);
 			return;
 		}
 	}
