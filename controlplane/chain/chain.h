@@ -43,8 +43,16 @@ struct chain_fees {
 };
 
 // Stored by number: new ones at the end.
-enum chain_call_kind { CHAIN_CALL_FINALIZE, CHAIN_CALL_PROPOSE, CHAIN_CALL_EXECUTE };
-#define CHAIN_N_CALL 3
+// id, name, help
+#define CHAIN_CALL_LIST(X) \
+	X(FINALIZE, "finalize", "settles at once, at what a voucher covers") \
+	X(PROPOSE, "propose", "states the usage; stands for the window") \
+	X(EXECUTE, "execute", "settles at the proposal, after its window")
+
+#define CHAIN_CALL_ENUM(id, name, help) CHAIN_CALL_##id,
+#define CHAIN_CALL_COUNT(id, name, help) +1
+enum chain_call_kind { CHAIN_CALL_LIST(CHAIN_CALL_ENUM) };
+#define CHAIN_N_CALL (0 CHAIN_CALL_LIST(CHAIN_CALL_COUNT))
 
 // One session's settlement. All-zero signature: no voucher.
 struct chain_item {

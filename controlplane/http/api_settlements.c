@@ -43,13 +43,11 @@ static void put_outcome(struct json_writer *writer, const struct settle_item *it
 
 static void put_item(struct json_writer *writer, const char *name, const struct settle_item *item)
 {
-	static const char *const kinds[] = {"finalize", "propose", "execute"};
-
 	json_begin_object(writer, name);
 	json_put_count(writer, "id", item->id);
 	json_put_count(writer, "chain_id", item->chain_id);
 	put_hex(writer, "session_id", item->call.session_id);
-	json_put_string(writer, "kind", item->kind < 3 ? kinds[item->kind] : "unknown");
+	json_put_string(writer, "kind", settle_kind_name(item->kind));
 	json_put_string(writer, "state", settle_item_state_name(item->state));
 	json_put_count(writer, "bytes", item->call.bytes_used);
 	json_put_count(writer, "voucher_bytes", item->call.voucher_bytes);

@@ -77,7 +77,8 @@ int settle_outbox_poll(struct settle_outbox *outbox);
 	X(BYTES_ABOVE_VOUCHER, "bytes_above_voucher", "more bytes than the voucher covers") \
 	X(BAD_VOUCHER, "bad_voucher", "a voucher of another signer, session, chain or contract") \
 	X(CHANGED, "changed", "the session was queued before with another content") \
-	X(BAD_KIND, "bad_kind", "no such way to settle")
+	X(BAD_KIND, "bad_kind", "no such way to settle") \
+	X(NOT_PROPOSED, "not_proposed", "an execution before its proposal stands")
 
 #define SETTLE_REFUSAL_ENUM(id, name, help) SETTLE_REFUSAL_##id,
 enum settle_refusal { SETTLE_REFUSAL_LIST(SETTLE_REFUSAL_ENUM) SETTLE_N_REFUSAL };
@@ -95,9 +96,9 @@ struct settle_request {
 	uint64_t deadline_sec;
 };
 
-/* Puts a session's settlement into the outbox, in the caller's transaction, so that the session's
- * own change of state and this are one. The same request again is success and changes nothing;
- * CHAIN_CALL_EXECUTE once the session's proposal is done goes on with the same item.
+/* Puts a step of a session's settlement into the outbox, in the caller's transaction, so that the
+ * session's own change of state and this are one. The same request again is success and changes
+ * nothing; CHAIN_CALL_EXECUTE is taken once the session's proposal is done.
  * Returns: 0, or a negative errno that is left in txn too, with a sentence in txn->why:
  * -EINVAL (refused, see the list), -EBADMSG (the voucher), -EEXIST (changed content), store errors.
  * ret_id may be NULL. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The way into the outbox: a request is checked, each refusal has a name and a counter, and a
-// session has one settlement for ever (a proposal and its execution are two steps of one).
+// The way into the outbox: a request is checked, each refusal has a name and a counter, and each
+// phase of a session has one item: its end is settled once for ever.
 
 #include "settle_outbox.h"
 
@@ -79,14 +79,54 @@ static int settle_queue_check(
 	return 0;
 }
 
-// A proposal that stands is the one thing after which something is left to do: the same item then
-// becomes its execution, so that a session has one item and one outcome.
-static bool settle_queue_follows(
+// Field by field: padding of a record means nothing.
+static bool settle_queue_is_same(
 	const struct settle_item *former, const struct settle_request *request
 )
 {
-	return former->kind == CHAIN_CALL_PROPOSE && former->state == SETTLE_ITEM_DONE &&
-		request->kind == CHAIN_CALL_EXECUTE;
+	return former->kind == (uint32_t)request->kind &&
+		former->call.bytes_used == request->item.bytes_used &&
+		memcmp(former->call.checkpoints_root, request->item.checkpoints_root, 32) == 0;
+}
+
+// What the session's other phases say against it.
+static int settle_queue_check_order(
+	struct db_txn *txn, uint64_t chain_id, const struct settle_request *request
+)
+{
+	struct settle_item other;
+
+	if (request->kind == CHAIN_CALL_PROPOSE) {
+		if (settle_item_find_phase(
+			    txn, chain_id, request->item.session_id, SETTLE_PHASE_END, &other
+		    ))
+			return settle_queue_refuse(
+				txn,
+				SETTLE_REFUSAL_CHANGED,
+				-EEXIST,
+				"the end of this session was queued before"
+			);
+		return 0;
+	}
+	if (!settle_item_find_phase(
+		    txn, chain_id, request->item.session_id, SETTLE_PHASE_PROPOSAL, &other
+	    ))
+		return 0;
+	if (request->kind == CHAIN_CALL_EXECUTE && other.state != SETTLE_ITEM_DONE)
+		return settle_queue_refuse(
+			txn,
+			SETTLE_REFUSAL_NOT_PROPOSED,
+			-EEXIST,
+			"the session's proposal does not stand yet"
+		);
+	if (request->kind == CHAIN_CALL_FINALIZE)
+		return settle_queue_refuse(
+			txn,
+			SETTLE_REFUSAL_CHANGED,
+			-EEXIST,
+			"this session's settlement was proposed before"
+		);
+	return 0;
 }
 
 int settle_queue(
@@ -108,20 +148,18 @@ int settle_queue(
 	int r;
 
 	r = settle_queue_check(txn, chain, request);
+	if (r == 0)
+		r = settle_queue_check_order(txn, chain->chain_id, request);
 	if (r < 0)
 		return r;
-	if (settle_item_find(txn, chain->chain_id, request->item.session_id, &former)) {
-		if (settle_queue_follows(&former, request)) {
-			item.id = former.id;
-			settle_item_put(txn, &item);
-			if (txn->error == 0 && ret_id != NULL)
-				*ret_id = item.id;
-			return txn->error;
-		}
-		// Field by field: padding of a record means nothing.
-		if (former.kind != (uint32_t)request->kind ||
-		    former.call.bytes_used != request->item.bytes_used ||
-		    memcmp(former.call.checkpoints_root, request->item.checkpoints_root, 32) != 0)
+	if (settle_item_find_phase(
+		    txn,
+		    chain->chain_id,
+		    request->item.session_id,
+		    settle_phase_of(request->kind),
+		    &former
+	    )) {
+		if (!settle_queue_is_same(&former, request))
 			return settle_queue_refuse(
 				txn,
 				SETTLE_REFUSAL_CHANGED,

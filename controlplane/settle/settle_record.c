@@ -8,12 +8,20 @@
 #include <errno.h>
 #include <string.h>
 
+static const char *const settle_record_kind_names[] = {
+#define SETTLE_RECORD_KIND_NAME(id, name, help) name,
+	CHAIN_CALL_LIST(SETTLE_RECORD_KIND_NAME)};
 static const char *const settle_record_item_names[] = {
 #define SETTLE_RECORD_ITEM_NAME(id, name, help) name,
 	SETTLE_ITEM_STATE_LIST(SETTLE_RECORD_ITEM_NAME)};
 static const char *const settle_record_tx_names[] = {
 #define SETTLE_RECORD_TX_NAME(id, name, help) name,
 	SETTLE_TX_STATE_LIST(SETTLE_RECORD_TX_NAME)};
+
+const char *settle_kind_name(unsigned int kind)
+{
+	return kind < CHAIN_N_CALL ? settle_record_kind_names[kind] : "unknown";
+}
 
 const char *settle_item_state_name(unsigned int state)
 {
@@ -58,14 +66,43 @@ void settle_item_put(struct db_txn *txn, const struct settle_item *item)
 		db_delete(txn, DB_SETTLE_QUEUED, &key);
 }
 
-static struct db_key settle_record_session_key(uint64_t chain_id, const uint8_t *session_id)
+enum settle_phase settle_phase_of(enum chain_call_kind kind)
 {
-	uint8_t bytes[8 + CHAIN_ID_SIZE];
+	switch (kind) {
+	case CHAIN_CALL_PROPOSE:
+		return SETTLE_PHASE_PROPOSAL;
+	case CHAIN_CALL_FINALIZE:
+	case CHAIN_CALL_EXECUTE:
+		return SETTLE_PHASE_END;
+	}
+	return SETTLE_PHASE_END;
+}
+
+static struct db_key settle_record_step_key(
+	uint64_t chain_id, const uint8_t *session_id, enum settle_phase phase
+)
+{
+	uint8_t bytes[8 + CHAIN_ID_SIZE + 1];
 
 	for (int i = 0; i < 8; i++)
 		bytes[i] = (uint8_t)(chain_id >> (56 - 8 * i));
 	memcpy(bytes + 8, session_id, CHAIN_ID_SIZE);
+	bytes[8 + CHAIN_ID_SIZE] = (uint8_t)phase;
 	return db_key_bytes(bytes, sizeof(bytes));
+}
+
+bool settle_item_find_phase(
+	struct db_txn *txn,
+	uint64_t chain_id,
+	const uint8_t session_id[CHAIN_ID_SIZE],
+	enum settle_phase phase,
+	struct settle_item *ret
+)
+{
+	struct db_key key = settle_record_step_key(chain_id, session_id, phase);
+	uint64_t id;
+
+	return db_get_u64(txn, DB_SETTLE_SESSIONS, &key, &id) && settle_item_get(txn, id, ret);
 }
 
 bool settle_item_find(
@@ -75,18 +112,18 @@ bool settle_item_find(
 	struct settle_item *ret
 )
 {
-	struct db_key key = settle_record_session_key(chain_id, session_id);
-	uint64_t id;
-
-	return db_get_u64(txn, DB_SETTLE_SESSIONS, &key, &id) && settle_item_get(txn, id, ret);
+	return settle_item_find_phase(txn, chain_id, session_id, SETTLE_PHASE_END, ret) ||
+		settle_item_find_phase(txn, chain_id, session_id, SETTLE_PHASE_PROPOSAL, ret);
 }
 
 void settle_item_insert(struct db_txn *txn, struct settle_item *item)
 {
-	struct db_key key = settle_record_session_key(item->chain_id, item->call.session_id);
+	enum settle_phase phase = settle_phase_of((enum chain_call_kind)item->kind);
+	struct db_key key = settle_record_step_key(item->chain_id, item->call.session_id, phase);
 	struct settle_item former;
 
-	if (settle_item_find(txn, item->chain_id, item->call.session_id, &former)) {
+	if (phase != SETTLE_PHASE_CLAIM &&
+	    settle_item_find_phase(txn, item->chain_id, item->call.session_id, phase, &former)) {
 		db_txn_fail(txn, -EEXIST, "the session has a settlement already");
 		return;
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What settlement keeps in the store: items (one session's settlement each), transactions (one batch
+// What settlement keeps in the store: items (one step of one session each), transactions (one batch
 // each) and the raw bytes of every signed attempt. Records are this host's: native layout, guarded
 // by the store's schema version and checksums. All calls take part in the caller's transaction and
 // leave failures in it (db.h). Times are the chain's, in seconds; the host's clock appears nowhere.
@@ -22,7 +22,8 @@
 	X(QUEUED, "queued", "waits for a batch") \
 	X(BATCHED, "batched", "in a transaction that is under way") \
 	X(DONE, "done", "its own event stands in a final receipt") \
-	X(HELD, "held", "was skipped too often; a person decides")
+	X(HELD, "held", "was skipped too often; a person decides") \
+	X(WITHDRAWN, "withdrawn", "never sent: another step of its session took its place")
 
 #define SETTLE_TX_STATE_LIST(X) \
 	X(INTENT, "intent", "items chosen, nothing signed") \
@@ -36,6 +37,14 @@
 #define SETTLE_TX_STATE_ENUM(id, name, help) SETTLE_TX_##id,
 enum settle_item_state { SETTLE_ITEM_STATE_LIST(SETTLE_ITEM_STATE_ENUM) SETTLE_N_ITEM_STATE };
 enum settle_tx_state { SETTLE_TX_STATE_LIST(SETTLE_TX_STATE_ENUM) SETTLE_N_TX_STATE };
+
+// A session's way to its end goes through up to three phases, each with an item of its own: what a
+// claim secures is settled later, and a proposal is executed. Stored by number: new ones at the end.
+enum settle_phase {
+	SETTLE_PHASE_CLAIM, // pays what a voucher covers; a newer voucher is a further item
+	SETTLE_PHASE_PROPOSAL,
+	SETTLE_PHASE_END, // settles, in whichever way; one for ever
+};
 
 struct settle_item {
 	uint64_t id; // local, from 1
@@ -87,6 +96,7 @@ struct settle_tx {
 	struct settle_attempt attempts[SETTLE_ATTEMPTS_MAX];
 };
 
+const char *settle_kind_name(unsigned int kind);
 const char *settle_item_state_name(unsigned int state);
 const char *settle_tx_state_name(unsigned int state);
 
@@ -95,7 +105,10 @@ bool settle_item_get(struct db_txn *txn, uint64_t id, struct settle_item *ret);
 /* Also keeps the table of queued items' ids. */
 void settle_item_put(struct db_txn *txn, const struct settle_item *item);
 
-/* The item of a session. false: none was ever queued. */
+enum settle_phase settle_phase_of(enum chain_call_kind kind);
+
+/* The item that a session's outcome depends on: that of its end, or else its proposal. A claim is
+ * never it. false: neither was ever queued. */
 bool settle_item_find(
 	struct db_txn *txn,
 	uint64_t chain_id,
@@ -103,7 +116,17 @@ bool settle_item_find(
 	struct settle_item *ret
 );
 
-/* A new item: takes its id and makes it the session's one. -EEXIST is left in txn if there is one. */
+/* The newest item of a session's phase. false: none was ever queued. */
+bool settle_item_find_phase(
+	struct db_txn *txn,
+	uint64_t chain_id,
+	const uint8_t session_id[CHAIN_ID_SIZE],
+	enum settle_phase phase,
+	struct settle_item *ret
+);
+
+/* A new item: takes its id and makes it its session's one of that phase. -EEXIST is left in txn if
+ * there is one that is not a claim. */
 void settle_item_insert(struct db_txn *txn, struct settle_item *item);
 
 bool settle_tx_get(struct db_txn *txn, uint64_t id, struct settle_tx *ret);

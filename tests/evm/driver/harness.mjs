@@ -171,7 +171,7 @@ export class Settlement {
 		assert.equal(await this.f.withdrawable(this.f.treasury), fee, "treasury's credits");
 		const { items } = await this.list();
 		for (const { id, bytes } of list) {
-			const item = items.find((i) => i.session === id);
+			const item = items.find((i) => i.session === id && i.phase === "end");
 			assert.equal(item?.state, "done", `${id} is ${item?.state} (${item?.reason})`);
 			assert.equal(BigInt(item.bytes), bytes);
 			assert.equal(item.txId, events.get(id)[0].tx);

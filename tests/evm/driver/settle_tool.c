@@ -192,9 +192,13 @@ static void put_amount(struct json_writer *w, const char *name, struct u256 valu
 
 static void put_item(struct json_writer *w, const struct settle_item *item)
 {
+	static const char *const phases[] = {"claim", "proposal", "end"};
+
 	json_begin_object(w, NULL);
 	json_put_u64(w, "id", item->id);
 	put_hex(w, "session", item->call.session_id, 32);
+	json_put_string(w, "kind", settle_kind_name(item->kind));
+	json_put_string(w, "phase", phases[settle_phase_of((enum chain_call_kind)item->kind)]);
 	json_put_string(w, "state", settle_item_state_name(item->state));
 	json_put_string(w, "reason", item->reason);
 	json_put_u64(w, "skips", item->n_skips);
