@@ -12,15 +12,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+
+#define ADDRESS_CAP 64
 
 struct http_client {
 	CURL *curl;
 	struct curl_slist *headers;
+	struct curl_slist *pinned; // of curl's resolver
+	char address[ADDRESS_CAP];
 	struct http_client_conf conf;
 	char error[CURL_ERROR_SIZE];
 	atomic_bool is_interrupted; // written by any thread
 	struct http_client_response response; // of the running exchange
 	bool is_too_large;
+	int socket_error; // 0 or -errno: mark or device could not be set
 };
 
 static pthread_once_t http_client_once = PTHREAD_ONCE_INIT;
@@ -68,6 +74,21 @@ static int http_client_progress(
 	return atomic_load_explicit(&client->is_interrupted, memory_order_relaxed);
 }
 
+// Before the connection is made: its first packet must take the right way already.
+static int http_client_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
+{
+	struct http_client *client = ctx;
+	const struct http_client_conf *conf = &client->conf;
+
+	(void)purpose;
+	if (conf->mark != 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_MARK, &conf->mark, sizeof(conf->mark)) != 0)
+		client->socket_error = -errno;
+	else if (conf->device != NULL && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, conf->device, (socklen_t)strlen(conf->device)) != 0)
+		client->socket_error = -errno;
+	return client->socket_error == 0 ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
+}
+
 static void http_client_set_options(struct http_client *client)
 {
 	CURL *curl = client->curl;
@@ -87,6 +108,10 @@ static void http_client_set_options(struct http_client *client)
 	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, http_client_progress);
 	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, client);
+	if (client->conf.mark != 0 || client->conf.device != NULL) {
+		curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, http_client_socket);
+		curl_easy_setopt(curl, CURLOPT_SOCKOPTDATA, client);
+	}
 	if (client->conf.unix_socket != NULL) {
 		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, client->conf.unix_socket);
 		curl_easy_setopt(curl, CURLOPT_PROXY, "");
@@ -118,7 +143,47 @@ void http_client_destroy(struct http_client *client)
 		return;
 	curl_easy_cleanup(client->curl);
 	curl_slist_free_all(client->headers);
+	curl_slist_free_all(client->pinned);
 	free(client);
+}
+
+int http_client_pin(
+	struct http_client *client, const char *host, uint16_t port, const char *address
+)
+{
+	struct curl_slist *pinned;
+	char text[512];
+
+	// A '-' takes an entry out again, which otherwise stays as long as the handle.
+	if (address == NULL)
+		snprintf(text, sizeof(text), "-%.255s:%u", host, (unsigned)port);
+	else
+		snprintf(text, sizeof(text), "%.255s:%u:%.63s", host, (unsigned)port, address);
+	pinned = curl_slist_append(NULL, text);
+	if (pinned == NULL)
+		return -ENOMEM;
+	curl_easy_setopt(client->curl, CURLOPT_RESOLVE, pinned);
+	curl_slist_free_all(client->pinned);
+	client->pinned = pinned;
+	return 0;
+}
+
+int http_client_set_bearer(struct http_client *client, const char *token)
+{
+	CURLcode code = curl_easy_setopt(client->curl, CURLOPT_XOAUTH2_BEARER, token);
+
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(
+			client->curl,
+			CURLOPT_HTTPAUTH,
+			(long)(token == NULL ? CURLAUTH_BASIC : CURLAUTH_BEARER)
+		);
+	return code == CURLE_OK ? 0 : -ENOMEM;
+}
+
+const char *http_client_address(const struct http_client *client)
+{
+	return client->address;
 }
 
 void http_client_describe(const char *url, char *dst, size_t cap)
@@ -147,6 +212,8 @@ static int http_client_errno(const struct http_client *client, CURLcode code)
 {
 	if (client->is_too_large)
 		return -EMSGSIZE;
+	if (client->socket_error != 0)
+		return client->socket_error;
 	// The codes are curl's, so the rest of its long list is one case here.
 	switch ((int)code) {
 	case CURLE_OPERATION_TIMEDOUT:
@@ -165,6 +232,46 @@ static int http_client_errno(const struct http_client *client, CURLcode code)
 	default:
 		return -EPROTO;
 	}
+}
+
+static void http_client_explain(
+	const struct http_client *client, CURLcode code, char why[HTTP_CLIENT_WHY_SIZE]
+)
+{
+	const struct http_client_conf *conf = &client->conf;
+
+	if (client->is_too_large)
+		snprintf(
+			why,
+			HTTP_CLIENT_WHY_SIZE,
+			"the answer is larger than %zu bytes",
+			conf->response_max_bytes
+		);
+	else if (client->socket_error != 0 && conf->mark != 0)
+		snprintf(
+			why,
+			HTTP_CLIENT_WHY_SIZE,
+			"a socket cannot have mark %u%s%s: %s",
+			conf->mark,
+			conf->device != NULL ? " and device " : "",
+			conf->device != NULL ? conf->device : "",
+			strerror(-client->socket_error)
+		);
+	else if (client->socket_error != 0)
+		snprintf(
+			why,
+			HTTP_CLIENT_WHY_SIZE,
+			"a socket cannot be bound to device %s: %s",
+			conf->device,
+			strerror(-client->socket_error)
+		);
+	else
+		snprintf(
+			why,
+			HTTP_CLIENT_WHY_SIZE,
+			"%s",
+			client->error[0] != '\0' ? client->error : curl_easy_strerror(code)
+		);
 }
 
 static void http_client_set_body(
@@ -204,11 +311,13 @@ int http_client_request(
 	char why[HTTP_CLIENT_WHY_SIZE]
 )
 {
+	const char *address = NULL;
 	CURLcode code;
 	int r;
 
 	client->response = (struct http_client_response){0};
 	client->is_too_large = false;
+	client->socket_error = 0;
 	client->error[0] = '\0';
 	if (atomic_load_explicit(&client->is_interrupted, memory_order_relaxed)) {
 		snprintf(why, HTTP_CLIENT_WHY_SIZE, "shutting down");
@@ -219,24 +328,14 @@ int http_client_request(
 	code = curl_easy_perform(client->curl);
 	if (code != CURLE_OK) {
 		r = http_client_errno(client, code);
-		if (r == -EMSGSIZE)
-			snprintf(
-				why,
-				HTTP_CLIENT_WHY_SIZE,
-				"the answer is larger than %zu bytes",
-				client->conf.response_max_bytes
-			);
-		else
-			snprintf(
-				why,
-				HTTP_CLIENT_WHY_SIZE,
-				"%s",
-				client->error[0] != '\0' ? client->error : curl_easy_strerror(code)
-			);
+		http_client_explain(client, code, why);
 		http_client_response_fini(&client->response);
 		return r;
 	}
 	curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &client->response.status);
+	if (curl_easy_getinfo(client->curl, CURLINFO_PRIMARY_IP, &address) == CURLE_OK &&
+	    address != NULL)
+		snprintf(client->address, sizeof(client->address), "%s", address);
 	if (client->response.body == NULL)
 		client->response.body = calloc(1, 1);
 	if (client->response.body == NULL)

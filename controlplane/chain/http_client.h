@@ -20,6 +20,10 @@ struct http_client_conf {
 	uint32_t timeout_ms; // of the whole exchange
 	size_t response_max_bytes;
 	const char *unix_socket; // path, instead of the URL's host and any proxy; NULL for TCP
+	// Both for a client whose requests must not follow the host's default route. They hold for its
+	// TCP connections, not for the resolver's questions: see http_client_pin.
+	uint32_t mark; // SO_MARK, needs CAP_NET_ADMIN; 0: none
+	const char *device; // SO_BINDTODEVICE; NULL: none
 };
 
 struct http_client_response {
@@ -28,14 +32,28 @@ struct http_client_response {
 	size_t len;
 };
 
-/* Returns: 0; -ENOMEM. */
+/* Copies conf, but not the texts that it points to. Returns: 0; -ENOMEM. */
 int http_client_create(struct http_client **ret, const struct http_client_conf *conf);
 void http_client_destroy(struct http_client *client);
+
+/* host and port are at this address from now on; nobody is asked for it. NULL: asked again.
+ * Returns: 0; -ENOMEM. */
+int http_client_pin(
+	struct http_client *client, const char *host, uint16_t port, const char *address
+) __attribute__((warn_unused_result));
+
+/* "Authorization: Bearer" of later requests; NULL: none. Returns: 0; -ENOMEM. */
+int http_client_set_bearer(struct http_client *client, const char *token)
+	__attribute__((warn_unused_result));
+
+/* The address that the last answer came from; "" before the first one. */
+const char *http_client_address(const struct http_client *client);
 
 /* Any HTTP status is an answer. why gets a sentence on failure, without the URL's user, password or
  * query, where endpoints keep their access keys.
  * Returns: 0; -ETIMEDOUT; -ECONNREFUSED (could not connect or resolve); -EMSGSIZE (answer above the
- * limit); -EINTR (interrupted); -EINVAL (URL is not http or https); -EPROTO (TLS or HTTP); -ENOMEM. */
+ * limit); -EINTR (interrupted); -EINVAL (URL is not http or https); -EPROTO (TLS or HTTP); -ENOMEM;
+ * -EPERM, -ENODEV (mark or device cannot be set). */
 int http_client_post_json(
 	struct http_client *client,
 	const char *url,

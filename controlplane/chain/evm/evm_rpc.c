@@ -57,6 +57,8 @@ int evm_rpc_create(struct evm_rpc **ret, const struct evm_rpc_conf *conf)
 		.connect_timeout_ms = conf->connect_timeout_ms,
 		.timeout_ms = conf->timeout_ms,
 		.response_max_bytes = conf->response_max_bytes,
+		.mark = conf->mark,
+		.device = conf->device,
 	};
 	struct evm_rpc *rpc;
 	int r;

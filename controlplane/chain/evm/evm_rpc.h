@@ -51,6 +51,8 @@ struct evm_rpc_conf {
 	uint32_t backoff_min_ms; // after the first fault; doubles
 	uint32_t backoff_max_ms;
 	size_t response_max_bytes;
+	uint32_t mark; // of its sockets, see http_client_conf; 0: none
+	const char *device; // that they are bound to; kept, not copied; NULL: none
 	const struct clock *clock; // monotonic time of the back-off
 	// Told of each fault, for the log and the alerts; endpoint is what may be shown of its URL.
 	void (*on_fault
