@@ -269,8 +269,10 @@ control_start() {
 }
 
 # control_start_alone: whether or not there is a data plane.
+control_in=() # the namespace it runs in, as a command, where it needs one
 control_start_alone() {
-	start "$tmp/control.log" taskset -c "$other_cpus" "$control" --config "$tmp/tollwire.yaml"
+	start "$tmp/control.log" taskset -c "$other_cpus" "${control_in[@]}" "$control" \
+		--config "$tmp/tollwire.yaml"
 	control_pid=$started
 	wait_or_fail 10 "the control plane" tw status
 }

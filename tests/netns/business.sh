@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The stage of sessions that are bought: beside the links of topology.sh a public network on which the
+# buyer, the node's control plane and a chain meet. Source it instead of topology.sh.
+#
+#   buyer                     chain                          office (the node's own stack)
+#   ┌──────────────────┐     ┌────────────────────────┐     ┌─────────────────────────┐
+#   │ p0 203.0.113.10 ─┼─────┼─ br0 203.0.113.8  anvil┼─────┼─ p0 203.0.113.2         │
+#   │    twctl buyer   │     └────────────────────────┘     │   tollwire-control, API │
+#   └──────────────────┘                                    └─────────────────────────┘
+#
+# The chain is a real EVM node with the product's contracts on it, deployed by twctl. A block comes with
+# each transaction and every second besides. What was paid and settled is read from the chain by
+# tests/netns/ledger.mjs with a library of its own, never from the node.
+
+# shellcheck shell=bash disable=SC2034,SC2154
+# shellcheck source=tests/netns/topology.sh
+. "$(dirname "${BASH_SOURCE[0]}")/topology.sh"
+
+chain_addr=203.0.113.8
+office_addr=203.0.113.2
+buyer_public_addr=203.0.113.10
+chain_id=31337
+chain_rpc=http://$chain_addr:8545
+api_port=8080
+
+price_per_gb=0.001
+
+# Who has which of the chain's funded accounts.
+declare -A account_index=(
+	[owner]=0 [treasury]=1 [operator]=2 [settler]=3 [payout]=4 [buyer]=5 [signer]=6 [attestor]=7
+)
+
+# ---- the chain -------------------------------------------------------------------------------
+
+business_links() {
+	ns_add chain chain
+	ns_add office office
+	ip -n "$chain" link add br0 type bridge stp_state 0 mcast_snooping 0
+	in_ns "$chain" sysctl -qw net.ipv6.conf.br0.disable_ipv6=1 2>/dev/null || true
+	ip -n "$chain" addr add $chain_addr/24 dev br0
+	ip -n "$chain" link set br0 up
+	ns_link "$buyer" p0 "$chain" p1
+	ns_link "$office" p0 "$chain" p2
+	ip -n "$chain" link set p1 master br0
+	ip -n "$chain" link set p2 master br0
+	ip -n "$buyer" addr add $buyer_public_addr/24 dev p0
+	ip -n "$office" addr add $office_addr/24 dev p0
+	control_in=(ip netns exec "$office")
+}
+
+anvil=$root/tests/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil
+
+# chain_up: the node, and each role's key in $tmp/ROLE.key and address in ${address[ROLE]}.
+declare -A address=()
+chain_up() {
+	local role
+	"$root/scripts/setup-modules"
+	start "$tmp/anvil.log" taskset -c "$other_cpus" ip netns exec "$chain" "$anvil" --quiet \
+		--host $chain_addr --port 8545 --chain-id $chain_id --block-time 1 --mixed-mining \
+		--config-out "$tmp/anvil.json"
+	wait_or_fail 30 "the chain" rpc eth_blockNumber
+	for role in "${!account_index[@]}"; do
+		(umask 077 && jq -r ".private_keys[${account_index[$role]}]" "$tmp/anvil.json" >"$tmp/$role.key")
+		address[$role]=$(jq -r ".available_accounts[${account_index[$role]}]" "$tmp/anvil.json")
+	done
+}
+
+# rpc METHOD [PARAMS]: the result.
+rpc() {
+	in_ns "$chain" curl -sf --max-time 20 -H 'Content-Type: application/json' $chain_rpc --data \
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":${2:-[]}}" |
+		jq -er 'if has("error") then error(.error.message) else .result end'
+}
+
+# chain_advance SECONDS: the chain's clock; a block is mined at the new time.
+chain_advance() {
+	rpc evm_increaseTime "[$1]" >/dev/null
+	rpc evm_mine >/dev/null
+}
+
+chain_now() {
+	printf '%d\n' "$(rpc eth_getBlockByNumber '["latest", false]' | jq -r .timestamp)"
+}
+
+# chain_tw ROLE COMMAND [ARGUMENT...]: twctl chain with a role's key; JSON out.
+chain_tw() {
+	in_ns "$chain" "$twctl" chain "$2" --rpc $chain_rpc --chain-id $chain_id \
+		--key-file "$tmp/$1.key" "${@:3}" --json
+}
+
+# contracts_deploy: registry and escrow; $registry and $escrow.
+contracts_deploy() {
+	chain_tw owner deploy --artifacts "$root/controlplane/chain/evm/artifacts" \
+		--treasury "${address[treasury]}" >"$tmp/contracts.json" ||
+		fail "chain deploy: $(cat "$tmp/contracts.json")"
+	registry=$(jq -r .registry "$tmp/contracts.json")
+	escrow=$(jq -r .escrow "$tmp/contracts.json")
+}
+
+# ---- the node --------------------------------------------------------------------------------
+
+# node_register: the running node, with its own keys, as the operator does it; $node_id.
+node_register() {
+	local usage_signer
+	usage_signer=$(in_ns "$chain" "$twctl" chain status --rpc $chain_rpc --chain-id $chain_id \
+		--key-file "$tmp/state/usage-signer.key" --json | jq -r .account)
+	chain_tw operator register --registry "$registry" --name "${conf[node.name]}" \
+		--region eu-central --price-per-gb $price_per_gb --bandwidth-mbps 1000 \
+		--endpoint "${conf[node.endpoint]}" --api-url http://$office_addr:$api_port \
+		--wg-public-key "$(dp key)" --usage-signer "$usage_signer" \
+		--settler "${address[settler]}" --payout "${address[payout]}" >"$tmp/node.json" ||
+		fail "chain register: $(cat "$tmp/node.json")"
+	node_id=$(jq -r .node_id "$tmp/node.json")
+}
+
+# node_sells: the chain's section into the YAML, and a control plane that has read it. The data plane
+# goes on undisturbed.
+node_sells() {
+	install -m 600 "$tmp/settler.key" "$tmp/state/settler.key"
+	conf[chain.id]=$chain_id
+	conf[chain.rpc]=$chain_rpc
+	conf[chain.escrow]=\"$escrow\"
+	conf[chain.node_id]=$node_id
+	conf[chain.provision_confirmations]=1
+	conf[chain.settle_confirmations]=2
+	conf[chain.poll_ms]=200
+	conf[chain.batch_age_sec]=0
+	conf[api.listen]=$office_addr:$api_port
+	topo_write_config
+	control_restart
+}
+
+control_restart() {
+	stop "$control_pid"
+	control_start
+}
+
+# business_up: all of it, node registered and selling.
+business_up() {
+	topo_programs
+	make_tmp
+	mkdir -p "$tmp/run" "$tmp/state"
+	topo_links
+	business_links
+	topo_write_config
+	dataplane_start
+	control_start
+	chain_up
+	contracts_deploy
+	node_register
+	node_sells
+}
+
+# ---- the buyer -------------------------------------------------------------------------------
+
+# buyer_tw COMMAND [ARGUMENT...]: twctl buyer, from the buyer's own namespace.
+buyer_tw() {
+	from_buyer "$twctl" buyer "$@"
+}
+
+# session_buy NAME MODE [OPTION...]: 1 GB for an hour; the buyer's file is $tmp/NAME.session, the id on
+# the chain ${chain_session[NAME]}, and the node's number for it ${node_session[NAME]}.
+declare -A chain_session=() node_session=()
+session_buy() {
+	local name=$1 mode=$2
+	shift 2
+	buyer_tw buy "$tmp/$name.session" --rpc $chain_rpc --chain-id $chain_id --escrow "$escrow" \
+		--key-file "$tmp/buyer.key" --node "$node_id" --gb 1 --duration 1h \
+		--max-price-per-gb $price_per_gb --mode "$mode" "$@" --json >"$tmp/$name.bought.json" ||
+		fail "buyer buy: $(cat "$tmp/$name.bought.json")"
+	chain_session[$name]=$(jq -r .session_id "$tmp/$name.bought.json")
+}
