@@ -141,6 +141,14 @@ struct chain_step {
 	size_t n_events; // in the order of the chain
 };
 
+// A read-only call of a contract, in the chain's own encoding.
+struct chain_query {
+	const uint8_t *contract; // 32 octets, left-padded
+	const uint8_t *data;
+	size_t len;
+	uint64_t work_max; // units of work that it may use; 0: as the endpoint likes
+};
+
 struct chain_driver_ops {
 	int (*head)(void *driver, struct chain_head *ret, char why[CHAIN_WHY_SIZE]);
 
@@ -208,6 +216,15 @@ struct chain_driver_ops {
 	  const struct chain_cursor *cursor,
 	  uint32_t confirmations,
 	  struct chain_step *ret,
+	  char why[CHAIN_WHY_SIZE]);
+
+	/* What a contract answers at the head. -EREMOTEIO: it refuses; -ENOSPC: more than cap octets. */
+	int (*call
+	)(void *driver,
+	  const struct chain_query *query,
+	  uint8_t *buf,
+	  size_t cap,
+	  size_t *ret_len,
 	  char why[CHAIN_WHY_SIZE]);
 };
 

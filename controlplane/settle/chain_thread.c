@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The chain thread's loop: lane by lane, first the events (they may concern what is being settled),
-// then the outbox.
+// then the outbox. Questions of the loop are answered between two steps, and while it sleeps; a flood
+// of them holds up no round.
 
 #include "chain_thread.h"
 
@@ -25,9 +26,10 @@ struct chain_thread {
 	struct chain_thread_lane_state lanes[CHAIN_THREAD_LANES_MAX];
 	struct chain_event events[CHAIN_EVENTS_MAX];
 	pthread_t id;
-	pthread_mutex_t lock; // of the two below
+	pthread_mutex_t lock; // of the three below
 	pthread_cond_t changed;
 	bool is_woken;
+	bool is_asked;
 	bool is_stopping;
 };
 
@@ -85,19 +87,40 @@ static int chain_thread_read_step(
 	return step.has_more ? 1 : 0;
 }
 
+// One question of each chain. Returns: whether there was one.
+static bool chain_thread_answer(struct chain_thread *thread)
+{
+	bool is_any = false;
+
+	for (size_t i = 0; thread->conf.ask != NULL && i < thread->conf.n_lanes; i++)
+		is_any |= chain_ask_serve(thread->conf.ask, &thread->lanes[i].conf.chain);
+	return is_any;
+}
+
 static void chain_thread_round(struct chain_thread *thread, struct chain_thread_lane_state *lane)
 {
 	char why[CHAIN_WHY_SIZE] = "";
 	int r = 1;
 
-	for (int i = 0; i < CHAIN_THREAD_STEPS_MAX && r == 1; i++)
+	for (int i = 0; i < CHAIN_THREAD_STEPS_MAX && r == 1; i++) {
 		r = chain_thread_is_stopping(thread) ? -EINTR
 						     : chain_thread_read_step(thread, lane, why);
+		(void)chain_thread_answer(thread);
+	}
 	if (r == -EINTR)
 		return;
 	chain_thread_tell(thread, lane, r < 0 ? why : NULL);
 	// The outbox tells its own troubles by alerts.
 	(void)settle_outbox_poll(lane->outbox);
+}
+
+static bool chain_thread_is_past(const struct timespec *until)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec > until->tv_sec ||
+		(now.tv_sec == until->tv_sec && now.tv_nsec >= until->tv_nsec);
 }
 
 static void chain_thread_sleep(struct chain_thread *thread)
@@ -112,9 +135,16 @@ static void chain_thread_sleep(struct chain_thread *thread)
 		until.tv_nsec -= 1000000000;
 	}
 	pthread_mutex_lock(&thread->lock);
-	while (!thread->is_woken && !thread->is_stopping) {
-		if (pthread_cond_timedwait(&thread->changed, &thread->lock, &until) == ETIMEDOUT)
-			break;
+	while (!thread->is_woken && !thread->is_stopping && !chain_thread_is_past(&until)) {
+		if (thread->is_asked) {
+			thread->is_asked = false;
+			pthread_mutex_unlock(&thread->lock);
+			while (chain_thread_answer(thread) && !chain_thread_is_past(&until))
+				continue;
+			pthread_mutex_lock(&thread->lock);
+		} else {
+			(void)pthread_cond_timedwait(&thread->changed, &thread->lock, &until);
+		}
 	}
 	thread->is_woken = false;
 	pthread_mutex_unlock(&thread->lock);
@@ -159,6 +189,17 @@ static void chain_thread_free(struct chain_thread *thread)
 	free(thread);
 }
 
+// Of chain_ask: the loop's thread.
+static void chain_thread_asked(void *ctx)
+{
+	struct chain_thread *thread = ctx;
+
+	pthread_mutex_lock(&thread->lock);
+	thread->is_asked = true;
+	pthread_cond_signal(&thread->changed);
+	pthread_mutex_unlock(&thread->lock);
+}
+
 int chain_thread_start(struct chain_thread **ret, const struct chain_thread_conf *conf)
 {
 	struct chain_thread *thread;
@@ -188,6 +229,8 @@ int chain_thread_start(struct chain_thread **ret, const struct chain_thread_conf
 		chain_thread_free(thread);
 		return -r;
 	}
+	if (thread->conf.ask != NULL)
+		chain_ask_serve_with(thread->conf.ask, chain_thread_asked, thread);
 	*ret = thread;
 	return 0;
 }
@@ -204,6 +247,8 @@ void chain_thread_stop(struct chain_thread *thread)
 {
 	if (thread == NULL)
 		return;
+	if (thread->conf.ask != NULL)
+		chain_ask_serve_with(thread->conf.ask, NULL, NULL);
 	pthread_mutex_lock(&thread->lock);
 	thread->is_stopping = true;
 	pthread_cond_signal(&thread->changed);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The one thread for chain I/O: for each configured chain it reads events into the inbox and drives
-// the outbox, every poll interval, or sooner when it is woken. Chains share nothing: one whose
-// endpoints are down costs the others a time-out now and then. The loop hears of news by a callback
-// that only has to wake it.
+// the outbox, every poll interval, or sooner when it is woken; between two such steps it answers the
+// loop's questions (chain_ask.h). Chains share nothing: one whose endpoints are down costs the others
+// a time-out now and then. The loop hears of news by a callback that only has to wake it.
 
 #pragma once
 
 #include "controlplane/chain/chain_inbox.h"
+#include "controlplane/settle/chain_ask.h"
 #include "controlplane/settle/settle_outbox.h"
 
 #include <stddef.h>
@@ -31,6 +32,7 @@ struct chain_thread_conf {
 	uint32_t poll_ms; // 5000
 	const struct chain_thread_lane *lanes;
 	size_t n_lanes;
+	struct chain_ask *ask; // whose questions to answer; NULL: nobody's
 	void (*on_news)(void *ctx); // on the chain thread: records are in the inbox
 	// On the chain thread, once per failure and lane until it works again.
 	void (*on_error)(void *ctx, uint64_t chain_id, const char *why);

@@ -48,22 +48,6 @@ static char *evm_admin_format_call(
 	return params;
 }
 
-// Why a call was refused: the contract's error by name where the data says one.
-static void evm_admin_explain(const struct evm_rpc_call *call, char why[CHAIN_WHY_SIZE])
-{
-	uint8_t data[512];
-	const char *name = NULL;
-	size_t len;
-
-	if (evm_hex_parse_bytes(call->error.data, data, sizeof(data), &len) == 0 &&
-	    len >= EVM_ABI_SELECTOR)
-		name = evm_escrow_error_name(data);
-	if (name != NULL && strcmp(name, "unknown error") != 0)
-		snprintf(why, CHAIN_WHY_SIZE, "the contract refuses: %s", name);
-	else
-		snprintf(why, CHAIN_WHY_SIZE, "the chain refuses: %s", call->error.message);
-}
-
 static int evm_admin_ask(
 	const struct evm_admin *admin, struct evm_rpc_call *call, char why[CHAIN_WHY_SIZE]
 )
@@ -71,7 +55,7 @@ static int evm_admin_ask(
 	int r = evm_rpc_ask(evm_driver_rpc(admin->driver), call, NULL, why);
 
 	if (r == -EREMOTEIO)
-		evm_admin_explain(call, why);
+		evm_driver_explain_call(call, why);
 	return r;
 }
 
@@ -86,24 +70,12 @@ int evm_admin_call(
 	char why[CHAIN_WHY_SIZE]
 )
 {
-	struct evm_admin_tx tx = {.to = to, .data = data, .len = len};
-	char *params = evm_admin_format_call(admin, &tx, ",\"latest\"");
-	struct evm_rpc_call call = {.method = "eth_call", .params = params};
-	const char *text;
-	int r;
+	const struct chain_driver chain = evm_driver_chain(admin->driver);
+	uint8_t contract[32] = {0};
+	const struct chain_query query = {.contract = contract, .data = data, .len = len};
 
-	if (params == NULL)
-		return -ENOMEM;
-	r = evm_admin_ask(admin, &call, why);
-	free(params);
-	if (r == 0) {
-		text = json_string(call.result);
-		r = text == NULL ? -EIO : evm_hex_parse_bytes(text, buf, cap, ret_len);
-		if (r < 0)
-			snprintf(why, CHAIN_WHY_SIZE, "the answer to a call is malformed");
-	}
-	evm_rpc_call_fini(&call);
-	return r;
+	memcpy(contract + 32 - EVM_ADDRESS_SIZE, to, EVM_ADDRESS_SIZE);
+	return chain.ops->call(chain.driver, &query, buf, cap, ret_len, why);
 }
 
 static int evm_admin_estimate(

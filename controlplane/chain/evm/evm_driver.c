@@ -446,6 +446,7 @@ static const struct chain_driver_ops evm_driver_ops = {
 	.find_settled = evm_driver_find_settled,
 	.verify_voucher = evm_driver_verify_voucher,
 	.watch = evm_driver_watch,
+	.call = evm_driver_call,
 };
 
 int evm_driver_create(

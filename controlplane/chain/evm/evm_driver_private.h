@@ -71,3 +71,11 @@ int evm_driver_watch(
 	struct chain_step *ret,
 	char why[CHAIN_WHY_SIZE]
 );
+int evm_driver_call(
+	void *ctx,
+	const struct chain_query *query,
+	uint8_t *buf,
+	size_t cap,
+	size_t *ret_len,
+	char why[CHAIN_WHY_SIZE]
+);
