@@ -5,10 +5,13 @@
 
 #include "common/log.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define DEFERRED_MAX_SEC 60
 
 struct http_conn {
 	LIST_ENTRY(http_conn) link;
@@ -18,6 +21,8 @@ struct http_conn {
 	struct http_limit_entry *client; // of a remote connection
 	struct http_tcp_vhost *vhost; // likewise
 	bool is_busy; // between a request's head and the end of its reply
+	bool is_deferred; // the reply comes later
+	bool is_answered; // a deferred reply has come and is to be written
 	bool is_body_due; // libwebsockets ends even a body of 0 bytes, when the reply stands already
 	struct http_exchange exchange;
 };
@@ -90,6 +95,8 @@ static enum http_exchange_next conn_begin(struct http_conn *conn)
 	head.if_none_match = if_none_match;
 	head.has_transfer_encoding =
 		lws_hdr_total_length(conn->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
+	head.ticket = ++conn->pool->n_tickets;
+	head.client = conn->client == NULL ? 1 : (uintptr_t)conn->client;
 	conn->pool->stats.n_requests++;
 	conn->is_busy = true;
 	conn_set_deadline(conn, conn->pool->conf.request_timeout_sec);
@@ -225,8 +232,20 @@ static int conn_write_body(struct http_conn *conn)
 	return 0;
 }
 
+// The connection waits for its reply, longer than for a client: whoever defers has a time-out of its own.
+static int conn_defer(struct http_conn *conn)
+{
+	conn->is_deferred = true;
+	lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0);
+	conn_set_deadline(conn, DEFERRED_MAX_SEC);
+	return 0;
+}
+
 static int conn_reply(struct http_conn *conn)
 {
+	if (conn->exchange.reply.is_deferred)
+		return conn_defer(conn);
+	conn->is_deferred = conn->is_answered = false;
 	if (http_exchange_is_refused(&conn->exchange))
 		conn->pool->stats.n_refused++;
 	conn_set_deadline(conn, conn->pool->conf.request_timeout_sec);
@@ -353,6 +372,14 @@ void http_conn_accept_remote(
 	conn_adopt(pool, conn, tcp->current->vhost, fd, is_tls);
 }
 
+// Whether the client of a deferred reply has gone: libwebsockets does not look while a GET is under way.
+static bool conn_is_left(const struct http_conn *conn)
+{
+	struct pollfd poll_fd = {.fd = lws_get_socket_fd(conn->wsi), .events = POLLRDHUP};
+
+	return conn->is_deferred && poll(&poll_fd, 1, 0) == 1;
+}
+
 void http_conn_sweep(struct http_conn_pool *pool)
 {
 	lws_usec_t now_us = lws_now_usecs();
@@ -360,12 +387,30 @@ void http_conn_sweep(struct http_conn_pool *pool)
 
 	LIST_FOREACH(conn, &pool->conns, link)
 	{
-		if (now_us < conn->deadline_us)
+		if (now_us < conn->deadline_us && !conn_is_left(conn))
 			continue;
-		if (conn->is_busy)
+		if (conn->is_busy && !conn->is_deferred)
 			pool->stats.n_timeouts++;
 		lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 	}
+}
+
+void http_conn_answer(struct http_conn_pool *pool, uint64_t ticket, struct http_reply *reply)
+{
+	struct http_conn *conn;
+
+	LIST_FOREACH(conn, &pool->conns, link)
+	{
+		if (!conn->is_deferred || conn->is_answered ||
+		    conn->exchange.request.ticket != ticket)
+			continue;
+		http_exchange_answer(&conn->exchange, reply);
+		conn->is_answered = true;
+		conn_set_deadline(conn, pool->conf.request_timeout_sec);
+		lws_callback_on_writable(conn->wsi);
+		return;
+	}
+	http_reply_fini(reply);
 }
 
 int http_conn_callback(
@@ -392,6 +437,8 @@ int http_conn_callback(
 		http_exchange_complete(&conn->exchange);
 		return conn_reply(conn);
 	case LWS_CALLBACK_HTTP_WRITEABLE:
+		if (conn->is_deferred)
+			return conn->is_answered ? conn_reply(conn) : 0;
 		return conn->is_busy ? conn_write_body(conn) : 0;
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: // WebSocket upgrade: nothing here speaks it
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:

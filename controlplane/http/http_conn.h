@@ -25,6 +25,7 @@ struct http_conn_pool {
 	struct http_server_stats stats;
 	struct http_limit limit; // of remote clients
 	uint32_t n_remote_conns;
+	uint64_t n_tickets; // given out
 	LIST_HEAD(, http_conn) conns;
 	struct http_conn *adopting; // while libwebsockets may destroy it before it has a wsi
 	uint8_t chunk[LWS_PRE + HTTP_CONN_CHUNK_BYTES];
@@ -37,6 +38,9 @@ void http_conn_accept(struct http_conn_pool *pool, struct lws_vhost *vhost, int 
 void http_conn_accept_remote(
 	struct http_conn_pool *pool, const struct http_tcp *tcp, int fd, const uint8_t addr[16]
 );
+
+// http_server_answer().
+void http_conn_answer(struct http_conn_pool *pool, uint64_t ticket, struct http_reply *reply);
 
 // Cuts off the connections that are past their deadline.
 void http_conn_sweep(struct http_conn_pool *pool);

@@ -280,6 +280,15 @@ static void run_handler(struct http_exchange *exchange)
 		request->params[i] = exchange->found.params[i];
 	request->path = exchange->path;
 	exchange->found.route->handle(exchange->found.ctx, request, &exchange->reply);
+	if (exchange->reply.status == 0 && !exchange->reply.is_deferred)
+		http_reply_problem(&exchange->reply, 500, NULL, "the handler gave no answer");
+}
+
+void http_exchange_answer(struct http_exchange *exchange, struct http_reply *reply)
+{
+	http_reply_fini(&exchange->reply);
+	exchange->reply = *reply;
+	*reply = (struct http_reply){0};
 	if (exchange->reply.status == 0)
 		http_reply_problem(&exchange->reply, 500, NULL, "the handler gave no answer");
 }
@@ -295,6 +304,8 @@ enum http_exchange_next http_exchange_begin(
 
 	http_exchange_fini(exchange);
 	exchange->request.is_local = is_local;
+	exchange->request.ticket = head->ticket;
+	exchange->request.client = head->client;
 	if (head->has_transfer_encoding ||
 	    parse_content_length(&exchange->body_bytes, head->content_length) < 0) {
 		// Where the body ends is unknown, so is where the next request begins.

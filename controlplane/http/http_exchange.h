@@ -34,13 +34,14 @@ struct http_head {
 	const char *content_type; // likewise
 	const char *authorization; // likewise; NULL as ""
 	const char *if_none_match; // likewise; NULL as ""
+	uint64_t ticket, client; // http_request's
 	uint32_t retry_after_sec; // the client has asked too much: come back then; 0 = go on
 	bool has_transfer_encoding;
 };
 
 enum http_exchange_next {
 	HTTP_EXCHANGE_BODY, // feed the body, then http_exchange_complete()
-	HTTP_EXCHANGE_REPLY, // the reply stands
+	HTTP_EXCHANGE_REPLY, // the reply stands, or is deferred
 };
 
 struct http_exchange {
@@ -71,8 +72,11 @@ enum http_exchange_next http_exchange_begin(
 
 void http_exchange_body(struct http_exchange *exchange, const void *data, size_t len);
 
-// The body is there: parses it, calls the handler. The reply stands afterwards.
+// The body is there: parses it, calls the handler. The reply stands afterwards, or is deferred.
 void http_exchange_complete(struct http_exchange *exchange);
+
+// The deferred reply has come. Takes what is in reply.
+void http_exchange_answer(struct http_exchange *exchange, struct http_reply *reply);
 
 // Whether the server itself refused, before any handler saw the request.
 bool http_exchange_is_refused(const struct http_exchange *exchange);

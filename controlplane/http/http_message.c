@@ -64,6 +64,12 @@ void http_reply_empty(struct http_reply *reply, int status)
 	set(reply, status, NULL, NULL);
 }
 
+void http_reply_defer(struct http_reply *reply)
+{
+	http_reply_fini(reply);
+	reply->is_deferred = true;
+}
+
 // Returns: NULL without memory.
 static char *build_problem(int status, const char *field, const char *detail)
 {

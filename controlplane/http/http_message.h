@@ -34,12 +34,15 @@ struct http_request {
 	const char *params[HTTP_MAX_PARAMS]; // the pattern's braces in their order
 	const struct json_value *body; // NULL when the request has none
 	bool is_local; // came over the UNIX socket, whose mode says who may
+	uint64_t ticket; // of a reply that comes later: http_reply_defer()
+	uint64_t client; // the same for requests of one address, to count them by; never 0
 	// As the route's access demands; on a public route always HTTP_ROLE_NOBODY, but for is_local.
 	struct http_caller caller;
 };
 
 struct http_reply {
 	int status; // 0 until a handler has answered
+	bool is_deferred; // comes later
 	const char *content_type; // static
 	char location[HTTP_PARAM_CAP + 64]; // "" for none
 	char allow[64]; // for a 405, and the methods of a preflight
@@ -65,6 +68,10 @@ void http_reply_text(
 void http_reply_take(struct http_reply *reply, int status, const char *content_type, char *text);
 
 void http_reply_empty(struct http_reply *reply, int status);
+
+// The handler has no answer yet: it keeps request->ticket and gives the reply to http_server_answer()
+// later, once. Nothing else of the request lives on; the client may be gone by then.
+void http_reply_defer(struct http_reply *reply);
 
 // RFC 9457 problem details: {"type","title","status","detail"} and, where one member or parameter is
 // at fault, "field". The detail says what, which, the value, and the way out. Replaces what stood in

@@ -395,6 +395,11 @@ int http_server_routes_add(
 	return 0;
 }
 
+void http_server_answer(struct http_server *server, uint64_t ticket, struct http_reply *reply)
+{
+	http_conn_answer(&server->pool, ticket, reply);
+}
+
 int http_server_run(struct http_server *server)
 {
 	lws_usec_t drain_until_us = 0;

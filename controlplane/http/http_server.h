@@ -77,6 +77,10 @@ int http_server_watch_add(
 	struct http_server *server, int fd, void (*fn)(void *ctx, int fd), void *ctx
 );
 
+// The reply to a request whose handler deferred it, named by request->ticket. Takes what is in reply. A
+// client that has gone is no error. Loop's thread, not from within the handler itself.
+void http_server_answer(struct http_server *server, uint64_t ticket, struct http_reply *reply);
+
 // Runs until SIGTERM, SIGINT or http_server_stop(). Replies under way are finished, for at most one
 // second.
 //
