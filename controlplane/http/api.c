@@ -16,6 +16,7 @@ size_t api_tables(struct http_route_table ret[API_MAX_TABLES], struct control *c
 		{api_metrics_routes, api_metrics_n_routes, control},
 		{api_session_routes, api_session_n_routes, control},
 		{api_auth_routes, api_auth_n_routes, control},
+		{api_audit_routes, api_audit_n_routes, control},
 		{api_checkpoints_routes, api_checkpoints_n_routes, control},
 		{api_settlements_routes, api_settlements_n_routes, control},
 	};

@@ -55,6 +55,8 @@ extern const struct http_route api_session_routes[];
 extern const size_t api_session_n_routes;
 extern const struct http_route api_auth_routes[];
 extern const size_t api_auth_n_routes;
+extern const struct http_route api_audit_routes[];
+extern const size_t api_audit_n_routes;
 extern const struct http_route api_checkpoints_routes[];
 extern const size_t api_checkpoints_n_routes;
 extern const struct http_route api_settlements_routes[];

@@ -21,6 +21,7 @@ static const struct twctl_command *const groups[] = {
 	twctl_status_commands,
 	twctl_session_commands,
 	twctl_session_config_commands,
+	twctl_session_history_commands,
 	twctl_top_commands,
 	twctl_stages_commands,
 	twctl_drops_commands,

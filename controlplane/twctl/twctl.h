@@ -63,6 +63,7 @@ bool twctl_bool(const struct json_value *object, const char *name);
 extern const struct twctl_command twctl_status_commands[];
 extern const struct twctl_command twctl_session_commands[];
 extern const struct twctl_command twctl_session_config_commands[];
+extern const struct twctl_command twctl_session_history_commands[];
 extern const struct twctl_command twctl_top_commands[];
 extern const struct twctl_command twctl_stages_commands[];
 extern const struct twctl_command twctl_drops_commands[];

@@ -112,7 +112,7 @@ state_is() { # SESSION FILTER VALUE
 
 say "help and wrong usage"
 for command in status "session add" "session list" "session show" "session extend" "session top-up" \
-	"session suspend" "session resume" "session remove" "session config" top stages drops nat port \
+	"session suspend" "session resume" "session remove" "session config" "session history" top stages drops nat port \
 	"config check"; do
 	# shellcheck disable=SC2086
 	ok $command --help
@@ -253,6 +253,20 @@ api 'sessions/alice/checkpoints?from=2&limit=1'
 equal "a page of checkpoints" "$(jq -r '.checkpoints[0].hash' "$tmp/out")" "$first"
 api 'sessions/alice/checkpoints?from=x'
 equal "status of a bad page" "$(jq -r .status,.field "$tmp/out" | xargs)" "400 from"
+
+say "history"
+ok session history bob --json
+equal "bob's history" "$(jq -r '[.history[].what] | map(select(test(" -> "))) | join(", ")' "$tmp/out")" \
+	"pending -> provisioned, provisioned -> active, active -> suspended, suspended -> active"
+ok session history bob
+equal "lines of it" "$(wc -l <"$tmp/out")" "$("$twctl" --config "$tmp/node.yaml" session history bob --json | jq '.history | length')"
+refused 1 "nobody" session history nobody
+refused 2 "needs NAME" session history
+api 'sessions/bob/history?limit=1'
+next=$(jq -r .next "$tmp/out")
+equal "one of a page" "$(jq '.history | length' "$tmp/out")" 1
+api "sessions/bob/history?from=$next"
+equal "what follows it" "$(jq -e --argjson next "$next" '.history[0].sequence >= $next and .next == null' "$tmp/out")" true
 
 say "client configurations"
 ok session config bob
