@@ -289,7 +289,8 @@ void dp_sessions_ack(
 		take_refusal(all, slot, ack);
 		break;
 	case DP_SLOT_LOST:
-		if (dp_slot_is_wanted(slot))
+		if (dp_slot_is_wanted(slot) ||
+		    (slot->session.is_key_replaced && slot->phase == DP_SLOT_ADDED))
 			take_lost(all, slot, live, ack->slot_generation);
 		else
 			slot->phase = DP_SLOT_REMOVED; // it never arrived: nothing was billed

@@ -44,8 +44,9 @@ bool dp_slot_is_wanted(const struct dp_slot *slot)
 {
 	const enum session_state state = slot->session.state;
 
-	return state == SESSION_PROVISIONED || state == SESSION_ACTIVE ||
-		state == SESSION_SUSPENDED;
+	return !slot->session.is_key_replaced &&
+		(state == SESSION_PROVISIONED || state == SESSION_ACTIVE ||
+		 state == SESSION_SUSPENDED);
 }
 
 static void fill_limits(struct abi_command *command, const struct session *session)

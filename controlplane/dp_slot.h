@@ -62,7 +62,8 @@ enum dp_slot_verdict dp_slot_ack(
 	struct dp_slot *slot, const struct abi_ack *ack, uint64_t now_mono_ns
 );
 
-// Returns: true when the session's state wants it served; false when it is leaving.
+// Returns: true when the session's state wants it served as it is there; false when it is leaving, also
+//          to come back with another public key.
 bool dp_slot_is_wanted(const struct dp_slot *slot);
 
 // Returns: true while something is unsent or unacknowledged.

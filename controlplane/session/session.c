@@ -38,14 +38,24 @@ int session_book_commit(struct db_txn *txn, struct session_error *err)
 	if (rc == 0)
 		return 0;
 	// What a caller can mend is about the session; anything else is the store's.
-	bool is_store = rc != -EEXIST && rc != -EPERM && rc != -EINVAL && rc != -ENOENT;
+	bool is_store =
+		rc != -EEXIST && rc != -EPERM && rc != -EINVAL && rc != -ENOENT && rc != -EALREADY;
 	if (err->code != 0)
 		return err->code; // a check said it better
 	return session_book_fail(err, rc, is_store ? "store" : "", "%s", txn->why);
 }
 
+static bool is_served(enum session_state state)
+{
+	return session_state_is_live(state) && state != SESSION_DRAINING;
+}
+
 void session_book_tell(struct session_book *book, const struct session *session)
 {
+	// The record says so when the session is settled; what resists is swept at the next start.
+	if (session->is_private_key_kept && !is_served(session->state) &&
+	    session->state != SESSION_VOID)
+		session_key_forget(book->conf.config->node.state_dir, session->public_key);
 	if (book->conf.changed != NULL)
 		book->conf.changed(book->conf.changed_ctx, session);
 }
@@ -104,7 +114,7 @@ static bool require_live(struct db_txn *txn, const struct session *session, stru
 {
 	char text[256];
 
-	if (session_state_is_live(session->state) && session->state != SESSION_DRAINING)
+	if (is_served(session->state))
 		return true;
 	snprintf(
 		text,

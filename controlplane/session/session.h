@@ -49,6 +49,9 @@ struct session {
 	bool is_private_key_kept; // made by the node, not yet forgotten
 	bool is_throttled_on_quota;
 	bool has_slot; // slot, generation and inner are the session's
+	// The data plane may still have it under a former public key: it is taken out there and given
+	// again, and with it go the former key's keypairs. Cleared by the harvest of the ledger.
+	bool is_key_replaced;
 	uint8_t public_key[32];
 	struct abi_endpoint inner; // address in the tunnel
 	uint32_t slot;
@@ -60,6 +63,8 @@ struct session {
 	uint64_t created_unix_sec;
 	uint64_t changed_unix_sec; // last transition
 	uint64_t expires_unix_sec; // 0 = never
+	// When the buyer says to have chosen the public key; no older choice is taken. 0: nobody did.
+	uint64_t peer_unix_sec;
 	uint32_t rate_out_kbps; // 0 = unlimited
 	uint32_t rate_in_kbps;
 	uint32_t free_rate_kbps;
@@ -154,6 +159,34 @@ int session_provision(
 	struct session_book *book,
 	uint64_t id,
 	const uint8_t public_key[32],
+	struct session *ret,
+	struct session_error *err
+);
+
+struct session_peer {
+	const uint8_t *public_key; // NULL: the node makes the key pair and keeps the private half
+	// When the buyer chose it. 0: now, and after every choice before.
+	uint64_t chosen_unix_sec;
+};
+
+// The buyer's choice of a public key: provisions a pending session, or replaces the key of one that is
+// served, whose former key then ends at the data plane. The very choice that is in force already is
+// success and changes nothing, so it may be sent again.
+//
+// Returns: 0; -ENOENT; -EINVAL (no usable key); -EALREADY (older than the choice in force); -EEXIST
+//          (another live session has the key); -EPERM (the session has ended); -ENOSPC; a store error.
+int session_set_peer(
+	struct session_book *book,
+	uint64_t id,
+	const struct session_peer *peer,
+	struct session *ret,
+	struct session_error *err
+);
+
+// By what the session is called outside. Returns: 0; -ENOENT; a store error.
+int session_lookup_identity(
+	struct session_book *book,
+	const struct session_identity *identity,
 	struct session *ret,
 	struct session_error *err
 );

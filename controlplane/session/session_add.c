@@ -109,7 +109,7 @@ static int check_limits(const struct session_add *add, struct session_error *err
 	return 0;
 }
 
-static int check_public_key(const uint8_t public_key[32], struct session_error *err)
+int session_book_check_key(const uint8_t public_key[32], struct session_error *err)
 {
 	if (session_key_check_public(public_key))
 		return 0;
@@ -137,7 +137,7 @@ static int check_add(const struct session_add *add, struct session_error *err)
 		);
 	int rc = check_limits(add, err);
 	if (rc == 0 && has_key)
-		rc = check_public_key(add->public_key, err);
+		rc = session_book_check_key(add->public_key, err);
 	return rc;
 }
 
@@ -172,7 +172,7 @@ static void fill(
 	session->free_rate_kbps = config->sessions.free_rate_kbps;
 }
 
-static void provision(
+void session_book_provision(
 	struct session_book *book,
 	struct db_txn *txn,
 	struct session *session,
@@ -219,7 +219,7 @@ static int commit_add(
 	);
 	session_store_audit(&txn, now_ns, session.id, "add", detail);
 	if (public_key != NULL)
-		provision(book, &txn, &session, public_key, now_ns);
+		session_book_provision(book, &txn, &session, public_key, now_ns);
 	else
 		session_store_save(&txn, &session);
 	int rc = session_book_commit(&txn, err);
@@ -296,43 +296,6 @@ void session_tell(struct session_book *book, const struct session *session)
 	session_book_tell(book, session);
 }
 
-int session_provision(
-	struct session_book *book,
-	uint64_t id,
-	const uint8_t public_key[32],
-	struct session *ret,
-	struct session_error *err
-)
-{
-	struct session session;
-	struct db_txn txn;
-
-	*err = (struct session_error){0};
-	int rc = check_public_key(public_key, err);
-	if (rc != 0)
-		return rc;
-	db_txn_begin_write(&txn, book->conf.db);
-	if (!session_store_load(&txn, id, &session))
-		db_txn_fail(&txn, -ENOENT, "no session %" PRIu64, id);
-	else if (session.state != SESSION_PENDING)
-		db_txn_fail(
-			&txn,
-			-EPERM,
-			"session %s is %s and cannot become provisioned",
-			session.name,
-			session_state_name(session.state)
-		);
-	else
-		provision(book, &txn, &session, public_key, clock_unix_ns(book->conf.clock));
-	rc = session_book_commit(&txn, err);
-	if (rc != 0)
-		return rc;
-	session_book_tell(book, &session);
-	if (ret != NULL)
-		*ret = session;
-	return 0;
-}
-
 static int end_lookup(
 	struct db_txn *txn,
 	bool is_found,
@@ -371,6 +334,21 @@ int session_lookup(
 		is_found = session_store_load(&txn, strtoull(name_or_id, &end, 10), &session);
 	}
 	return end_lookup(&txn, is_found, name_or_id, &session, ret, err);
+}
+
+int session_lookup_identity(
+	struct session_book *book,
+	const struct session_identity *identity,
+	struct session *ret,
+	struct session_error *err
+)
+{
+	struct session session;
+	struct db_txn txn;
+
+	db_txn_begin_read(&txn, book->conf.db);
+	bool is_found = session_store_find_identity(&txn, identity, &session);
+	return end_lookup(&txn, is_found, "of this identity", &session, ret, err);
 }
 
 int session_get(

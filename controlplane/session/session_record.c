@@ -9,7 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define RECORD_VERSION 2
+#define RECORD_VERSION 3
+#define RECORD_VERSION_PEER 3 // has peer_unix_sec
 #define RECORD_VERSION_FIRST 1 // without voucher_limit_bytes
 
 #define FLAG_PUBLIC_KEY 0x01u
@@ -17,7 +18,8 @@
 #define FLAG_PRIVATE_KEY_KEPT 0x04u
 #define FLAG_THROTTLED 0x08u
 #define FLAG_SLOT 0x10u
-#define FLAGS_ALL 0x1fu
+#define FLAG_KEY_REPLACED 0x20u
+#define FLAGS_ALL 0x3fu
 
 static void encode_identity(struct cursor_out *out, const struct session_identity *identity)
 {
@@ -43,7 +45,7 @@ static uint8_t flags_of(const struct session *session)
 	)((session->has_public_key ? FLAG_PUBLIC_KEY : 0) | (session->has_psk ? FLAG_PSK : 0) |
 	  (session->is_private_key_kept ? FLAG_PRIVATE_KEY_KEPT : 0) |
 	  (session->is_throttled_on_quota ? FLAG_THROTTLED : 0) |
-	  (session->has_slot ? FLAG_SLOT : 0));
+	  (session->has_slot ? FLAG_SLOT : 0) | (session->is_key_replaced ? FLAG_KEY_REPLACED : 0));
 }
 
 size_t session_record_encode(uint8_t dst[SESSION_RECORD_CAP], const struct session *session)
@@ -74,6 +76,7 @@ size_t session_record_encode(uint8_t dst[SESSION_RECORD_CAP], const struct sessi
 	cursor_out_be32(&out, session->rate_in_kbps);
 	cursor_out_be32(&out, session->free_rate_kbps);
 	cursor_out_be64(&out, session->voucher_limit_bytes);
+	cursor_out_be64(&out, session->peer_unix_sec);
 	return cursor_out_ok(&out) ? out.pos : 0;
 }
 
@@ -100,6 +103,7 @@ static void decode_flags(struct cursor *cur, struct session *session)
 	session->is_private_key_kept = (flags & FLAG_PRIVATE_KEY_KEPT) != 0;
 	session->is_throttled_on_quota = (flags & FLAG_THROTTLED) != 0;
 	session->has_slot = (flags & FLAG_SLOT) != 0;
+	session->is_key_replaced = (flags & FLAG_KEY_REPLACED) != 0;
 }
 
 static enum session_state decode_state(struct cursor *cur)
@@ -154,6 +158,8 @@ int session_record_decode(struct session *ret, const void *data, size_t len)
 	session.free_rate_kbps = cursor_be32(&cur);
 	if (version > RECORD_VERSION_FIRST)
 		session.voucher_limit_bytes = cursor_be64(&cur);
+	if (version >= RECORD_VERSION_PEER)
+		session.peer_unix_sec = cursor_be64(&cur);
 	if (!cursor_is_done(&cur) || session.id == 0 ||
 	    session.quota_bytes > SESSION_QUOTA_MAX_BYTES ||
 	    (session.has_slot && session.generation == 0) ||

@@ -92,6 +92,16 @@ static void claim(
 	db_put_u64(txn, table, key, session->id);
 }
 
+void session_store_release_public_key(struct db_txn *txn, const struct session *session)
+{
+	const struct db_key key = db_key_bytes(session->public_key, 32);
+	uint64_t holder;
+
+	if (session->has_public_key && db_get_u64(txn, DB_SESSION_PUBLIC_KEYS, &key, &holder) &&
+	    holder == session->id)
+		db_delete(txn, DB_SESSION_PUBLIC_KEYS, &key);
+}
+
 void session_store_save(struct db_txn *txn, const struct session *session)
 {
 	const struct db_key key = db_key_u64(session->id);

@@ -19,6 +19,9 @@ bool session_store_find_identity(
 	struct db_txn *txn, const struct session_identity *identity, struct session *ret
 );
 
+// Before the session takes another public key: the one that it has is anybody's again.
+void session_store_release_public_key(struct db_txn *txn, const struct session *session);
+
 // Writes the session and its indices. A live session whose name or public key belongs to another live
 // one fails the transaction with -EEXIST (the sentence names that one).
 void session_store_save(struct db_txn *txn, const struct session *session);

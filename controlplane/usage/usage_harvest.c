@@ -27,6 +27,7 @@ static void finish(const struct usage_harvest *harvest, struct db_txn *txn, stru
 	}
 	if (session->state != SESSION_DRAINING)
 		return;
+	session->is_private_key_kept = false; // its file went when the session ended
 	session_store_transition(txn, session, SESSION_SETTLING, now_ns, "usage is final");
 	if (session->identity.source == SESSION_SOURCE_ADMIN)
 		session_store_transition(txn, session, SESSION_SETTLED, now_ns, "nothing to pay");
@@ -97,6 +98,11 @@ static void close_ledger(
 		// Where the buyer was is needed no more.
 		entry->endpoint = (struct abi_endpoint){0};
 		usage_store_save(txn, session->id, entry);
+	}
+	if (session->is_key_replaced) {
+		// No boot has it under the former key any more.
+		session->is_key_replaced = false;
+		session_store_save(txn, session);
 	}
 	flag(harvest, txn, session, found, is_lost);
 	finish(harvest, txn, session);
