@@ -10,12 +10,6 @@
 #include "controlplane/session/session.h"
 #include "controlplane/usage/usage.h"
 
-// Who bought a session on a chain: EVM addresses.
-struct control_party {
-	uint8_t buyer[20];
-	uint8_t voucher_signer[20]; // zero: none
-};
-
 struct control {
 	const struct config *config;
 	const struct clock *clock;
@@ -29,8 +23,4 @@ struct control {
 	struct api_token_book *tokens;
 	struct api_challenge_book *challenges;
 	uint64_t started_unix_ns;
-	// Returns: 0; -ENOENT for a session that nobody bought on a chain. NULL while no chain is
-	// configured: no session is a buyer's then.
-	int (*party)(void *ctx, uint64_t session_id, struct control_party *ret);
-	void *party_ctx;
 };

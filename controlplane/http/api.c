@@ -3,6 +3,10 @@
 // Registers the API's routes and holds what its files share.
 #include "api.h"
 
+#include "controlplane/chain/evm/evm_address.h"
+#include "controlplane/chain/evm/evm_hex.h"
+#include "controlplane/http/api_problem.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -19,6 +23,9 @@ size_t api_tables(struct http_route_table ret[API_MAX_TABLES], struct control *c
 		{api_audit_routes, api_audit_n_routes, control},
 		{api_checkpoints_routes, api_checkpoints_n_routes, control},
 		{api_settlements_routes, api_settlements_n_routes, control},
+		{api_config_routes, api_config_n_routes, control},
+		{api_peer_routes, api_peer_n_routes, control},
+		{api_voucher_routes, api_voucher_n_routes, control},
 	};
 
 	static_assert(sizeof(tables) / sizeof(tables[0]) <= API_MAX_TABLES, "room for them");
@@ -74,19 +81,52 @@ void api_reply_session_error(
 	http_reply_problem(reply, status_of(err->code), err->field, "%s", err->text);
 }
 
-static bool is_callers(
-	const struct control *control,
-	const struct http_caller *caller,
-	const struct session *session
+bool api_load_purchase(struct control *control, uint64_t session_id, struct purchase *ret)
+{
+	struct db_txn txn;
+
+	db_txn_begin_read(&txn, control->db);
+	bool is_found = purchase_load(&txn, session_id, ret);
+	return db_txn_commit(&txn) == 0 && is_found;
+}
+
+// The chain's own name of a session; NULL when the text is no such name.
+static const struct session_identity *parse_identity(
+	const struct config_chain *chain, const char *text, struct session_identity *ret
 )
 {
-	struct control_party party;
+	*ret = (struct session_identity){.source = SESSION_SOURCE_CHAIN, .chain = chain->id};
+	return evm_hex_parse(text, ret->id, sizeof(ret->id)) == 0 && chain->id != 0 &&
+			evm_address_parse(chain->escrow, ret->contract + 12) == 0
+		? ret
+		: NULL;
+}
+
+int api_lookup_session(
+	struct control *control, const char *text, struct session *ret, struct session_error *err
+)
+{
+	struct session_identity space;
+	const struct session_identity *identity =
+		parse_identity(&control->config->chain, text, &space);
+
+	return identity != NULL ? session_lookup_identity(control->sessions, identity, ret, err)
+				: session_lookup(control->sessions, text, ret, err);
+}
+
+static bool is_callers(
+	struct control *control, const struct http_caller *caller, const struct session *session
+)
+{
+	static const uint8_t nobody[HTTP_BUYER_BYTES];
+	struct purchase purchase;
 
 	if (caller->role == HTTP_ROLE_OPERATOR)
 		return true;
-	return caller->role == HTTP_ROLE_BUYER && control->party != NULL &&
-		control->party(control->party_ctx, session->id, &party) == 0 &&
-		memcmp(party.buyer, caller->buyer, sizeof(party.buyer)) == 0;
+	return caller->role == HTTP_ROLE_BUYER &&
+		memcmp(caller->buyer, nobody, sizeof(nobody)) != 0 &&
+		api_load_purchase(control, session->id, &purchase) &&
+		memcmp(purchase.buyer + 12, caller->buyer, HTTP_BUYER_BYTES) == 0;
 }
 
 bool api_find_session(
@@ -99,7 +139,7 @@ bool api_find_session(
 	bool is_operators = request->caller.role == HTTP_ROLE_OPERATOR;
 	struct session_error err;
 	struct session session;
-	int r = session_lookup(control->sessions, request->params[0], &session, &err);
+	int r = api_lookup_session(control, request->params[0], &session, &err);
 
 	if (r < 0 && (is_operators || err.code != -ENOENT)) {
 		api_reply_session_error(control, reply, &err);
@@ -111,6 +151,34 @@ bool api_find_session(
 	}
 	*ret = session;
 	return true;
+}
+
+bool api_find_bought(
+	struct control *control,
+	const struct http_request *request,
+	struct session *session,
+	struct purchase *purchase,
+	struct http_reply *reply
+)
+{
+	struct session_error err;
+	int rc = api_lookup_session(control, request->params[0], session, &err);
+
+	if (rc < 0 && err.code != -ENOENT) {
+		api_reply_session_error(control, reply, &err);
+		return false;
+	}
+	if (rc == 0 && api_load_purchase(control, session->id, purchase))
+		return true;
+	api_reply_problem(
+		reply,
+		API_PROBLEM_UNKNOWN_SESSION,
+		NULL,
+		"no session %s was bought here; a purchase is seen %u blocks after it is mined",
+		request->params[0],
+		control->config->chain.provision_confirmations
+	);
+	return false;
 }
 
 bool api_get_number(

@@ -22,6 +22,15 @@ void api_reply_session_error(
 	struct control *control, struct http_reply *reply, const struct session_error *err
 );
 
+// What the chain said of a session. Returns: false for one that was not bought on a chain.
+bool api_load_purchase(struct control *control, uint64_t session_id, struct purchase *ret);
+
+// By name, local id in digits, or the chain's id (0x and 64 hex digits) on the configured chain and
+// escrow, whoever asks. Returns: as session_lookup().
+int api_lookup_session(
+	struct control *control, const char *text, struct session *ret, struct session_error *err
+);
+
 // The session that the path's first brace names, if it is the caller's: a buyer's own, any for the
 // operator. A session of somebody else is answered like one that is not there.
 //
@@ -30,6 +39,16 @@ bool api_find_session(
 	struct control *control,
 	const struct http_request *request,
 	struct session *ret,
+	struct http_reply *reply
+);
+
+// The bought session that the path's first brace names, whoever asks: for requests that a signature
+// speaks for. Returns: true with both; otherwise the reply stands.
+bool api_find_bought(
+	struct control *control,
+	const struct http_request *request,
+	struct session *session,
+	struct purchase *purchase,
 	struct http_reply *reply
 );
 
@@ -61,3 +80,9 @@ extern const struct http_route api_checkpoints_routes[];
 extern const size_t api_checkpoints_n_routes;
 extern const struct http_route api_settlements_routes[];
 extern const size_t api_settlements_n_routes;
+extern const struct http_route api_config_routes[];
+extern const size_t api_config_n_routes;
+extern const struct http_route api_peer_routes[];
+extern const size_t api_peer_n_routes;
+extern const struct http_route api_voucher_routes[];
+extern const size_t api_voucher_n_routes;

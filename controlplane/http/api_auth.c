@@ -6,9 +6,9 @@
 #include "api.h"
 
 #include "controlplane/chain/evm/evm_eip712.h"
-#include "controlplane/chain/evm/evm_hex.h"
 #include "controlplane/chain/evm/evm_signer.h"
 #include "controlplane/http/api_challenge.h"
+#include "controlplane/http/api_signature.h"
 #include "controlplane/http/api_token.h"
 #include "controlplane/http/siwe.h"
 
@@ -157,16 +157,13 @@ static void sign_in(
 static void post_auth(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
 	uint8_t signature[EVM_SIGNER_SIGNATURE_SIZE];
-	const char *text, *signature_text, *part;
+	const char *text, *part;
 	struct siwe_message message;
 	struct json_reader reader;
 
 	json_reader_init(&reader, request->body);
 	text = json_reader_string(&reader, "message", 1, SIWE_MESSAGE_MAX);
-	signature_text = json_reader_string(&reader, "signature", 1, 256);
-	if (signature_text != NULL &&
-	    evm_hex_parse(signature_text, signature, sizeof(signature)) < 0)
-		json_reader_fail(&reader, "signature", "65 bytes in hex with 0x are expected");
+	api_signature_read(&reader, signature);
 	if (json_reader_finish(&reader) < 0) {
 		http_reply_reader_error(reply, &reader);
 		return;

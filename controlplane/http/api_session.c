@@ -7,8 +7,6 @@
 #include "controlplane/http/api_session_json.h"
 #include "controlplane/session/client_conf.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,88 +256,6 @@ static void forget_key(void *ctx, const struct http_request *request, struct htt
 	change(ctx, request, reply, session_forget_key);
 }
 
-// ---- the client's configuration --------------------------------------------------------------
-
-static void reply_config(
-	const struct session *session, const struct client_conf *conf, struct http_reply *reply
-)
-{
-	char text[CLIENT_CONF_CAP];
-	struct json_writer writer;
-
-	if (client_conf_build(text, sizeof(text), conf) < 0) {
-		http_reply_problem(reply, 500, NULL, "the configuration is too long");
-		return;
-	}
-	json_writer_init(&writer);
-	json_begin_object(&writer, NULL);
-	json_put_count(&writer, "id", session->id);
-	json_put_string(&writer, "name", session->name);
-	json_put_bool(&writer, "has_private_key", conf->private_key != NULL);
-	json_put_string(&writer, "config", text);
-	json_end(&writer);
-	http_reply_json(reply, 200, &writer);
-	reply->is_secret = conf->private_key != NULL;
-	explicit_bzero(text, sizeof(text));
-}
-
-// GET …/config?block_ipv6
-static void get_config(void *ctx, const struct http_request *request, struct http_reply *reply)
-{
-	static const uint8_t zero[32];
-	struct control *control = ctx;
-	char key[SESSION_KEY_TEXT_CAP] = "";
-	struct dp_link_status link;
-	struct session_error err;
-	struct session session;
-	uint32_t inner_be;
-
-	if (!api_find_session(control, request, &session, reply))
-		return;
-	dp_link_status(control->link, &link);
-	if (!session.has_public_key || !session.has_slot) {
-		http_reply_problem(
-			reply,
-			409,
-			NULL,
-			"session %s is %s: it has no place in the tunnel",
-			session.name,
-			session_state_name(session.state)
-		);
-		return;
-	}
-	if (memcmp(link.node_public_key, zero, 32) == 0) {
-		http_reply_problem(
-			reply,
-			503,
-			NULL,
-			"the node's public key is not known yet: start tollwire-dataplane once"
-		);
-		return;
-	}
-	if (session.is_private_key_kept &&
-	    session_read_private_key(control->sessions, session.id, key, &err) < 0) {
-		api_reply_session_error(control, reply, &err);
-		return;
-	}
-	memcpy(&inner_be, session.inner.addr, sizeof(inner_be));
-	reply_config(
-		&session,
-		&(struct client_conf){
-			.config = control->config,
-			.name = session.name,
-			.client_public_key = session.public_key,
-			.node_public_key = link.node_public_key,
-			.private_key = session.is_private_key_kept ? key : NULL,
-			.inner_addr = ntohl(inner_be),
-			.has_psk = session.has_psk,
-			.is_ipv6_blocked = http_request_query(request, "block_ipv6") != NULL,
-		},
-		reply
-	);
-	explicit_bzero(key, sizeof(key));
-}
-
 #define SESSION_PATH "/api/v1/sessions/{name-or-id}"
 
 const struct http_route api_session_routes[] = {
@@ -352,6 +268,5 @@ const struct http_route api_session_routes[] = {
 	{HTTP_POST, SESSION_PATH "/suspend", suspend_session, HTTP_OPERATOR},
 	{HTTP_POST, SESSION_PATH "/resume", resume_session, HTTP_OPERATOR},
 	{HTTP_POST, SESSION_PATH "/forget-key", forget_key, HTTP_OPERATOR},
-	{HTTP_GET, SESSION_PATH "/config", get_config, HTTP_BUYER},
 };
 const size_t api_session_n_routes = sizeof(api_session_routes) / sizeof(api_session_routes[0]);

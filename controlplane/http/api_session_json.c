@@ -120,6 +120,18 @@ static void put_usage(
 	json_end(writer);
 }
 
+void api_session_json_put_used(
+	struct json_writer *writer, struct control *control, const struct session *session
+)
+{
+	struct usage_view usage;
+
+	if (usage_read(control->usage, session->id, &usage) < 0)
+		json_put_null(writer, "used_bytes");
+	else
+		json_put_count(writer, "used_bytes", usage.out_bytes + usage.in_bytes);
+}
+
 void api_session_json_put(
 	struct json_writer *writer,
 	const char *name,

@@ -14,3 +14,8 @@ void api_session_json_put(
 	struct control *control,
 	const struct session *session
 );
+
+// The member "used_bytes" alone.
+void api_session_json_put_used(
+	struct json_writer *writer, struct control *control, const struct session *session
+);

@@ -211,6 +211,9 @@ static void check_access(
 	if (access == HTTP_PUBLIC)
 		return;
 	token = bearer_token(head->authorization);
+	if (access == HTTP_SIGNED &&
+	    (head->authorization == NULL || head->authorization[0] == '\0'))
+		return;
 	if (token == NULL)
 		challenge(reply, "send the header Authorization: Bearer, with a token");
 	else if (conf->authenticate == NULL || conf->authenticate(conf->authenticate_ctx, token, caller) < 0)

@@ -71,15 +71,17 @@ void http_reply_defer(struct http_reply *reply)
 }
 
 // Returns: NULL without memory.
-static char *build_problem(int status, const char *field, const char *detail)
+static char *build_problem(
+	int status, const char *type, const char *title, const char *field, const char *detail
+)
 {
 	struct json_writer writer;
 	char *text = NULL;
 
 	json_writer_init(&writer);
 	json_begin_object(&writer, NULL);
-	json_put_string(&writer, "type", "about:blank"); // RFC 9457 section 4.2.1
-	json_put_string(&writer, "title", http_status_text(status));
+	json_put_string(&writer, "type", type);
+	json_put_string(&writer, "title", title);
 	json_put_u64(&writer, "status", (uint64_t)status);
 	json_put_string(&writer, "detail", detail);
 	if (field != NULL && field[0] != '\0')
@@ -88,19 +90,36 @@ static char *build_problem(int status, const char *field, const char *detail)
 	return json_writer_finish(&writer, false, &text) == 0 ? text : NULL;
 }
 
+void http_reply_typed_problem(
+	struct http_reply *reply,
+	int status,
+	const char *type,
+	const char *title,
+	const char *field,
+	const char *detail
+)
+{
+	char safe_detail[512], safe_field[96];
+
+	json_quote(safe_detail, sizeof(safe_detail), detail);
+	json_quote(safe_field, sizeof(safe_field), field == NULL ? "" : field);
+	set(reply, status, PROBLEM_TYPE, build_problem(status, type, title, safe_field, safe_detail)
+	);
+}
+
 void http_reply_problem(
 	struct http_reply *reply, int status, const char *field, const char *format, ...
 )
 {
-	char raw[512], detail[512], safe_field[96];
+	const char *title = http_status_text(status);
+	char detail[512];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(raw, sizeof(raw), format, args);
+	vsnprintf(detail, sizeof(detail), format, args);
 	va_end(args);
-	json_quote(detail, sizeof(detail), raw);
-	json_quote(safe_field, sizeof(safe_field), field == NULL ? "" : field);
-	set(reply, status, PROBLEM_TYPE, build_problem(status, safe_field, detail));
+	// RFC 9457 section 4.2.1: the title is the status's
+	http_reply_typed_problem(reply, status, "about:blank", title, field, detail);
 }
 
 void http_reply_reader_error(struct http_reply *reply, const struct json_reader *reader)

@@ -36,7 +36,8 @@ struct http_request {
 	bool is_local; // came over the UNIX socket, whose mode says who may
 	uint64_t ticket; // of a reply that comes later: http_reply_defer()
 	uint64_t client; // the same for requests of one address, to count them by; never 0
-	// As the route's access demands; on a public route always HTTP_ROLE_NOBODY, but for is_local.
+	// As the route's access demands; on a public route always HTTP_ROLE_NOBODY, but for is_local; on a
+	// signed one HTTP_ROLE_NOBODY without a token.
 	struct http_caller caller;
 };
 
@@ -79,6 +80,16 @@ void http_reply_defer(struct http_reply *reply);
 void http_reply_problem(
 	struct http_reply *reply, int status, const char *field, const char *format, ...
 ) __attribute__((format(printf, 4, 5)));
+
+// The same with a type (a URI) and the title that belongs to it, for what a program must tell apart.
+void http_reply_typed_problem(
+	struct http_reply *reply,
+	int status,
+	const char *type,
+	const char *title,
+	const char *field,
+	const char *detail
+);
 
 // A 400 with the reader's field and message.
 void http_reply_reader_error(struct http_reply *reply, const struct json_reader *reader);

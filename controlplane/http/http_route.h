@@ -15,6 +15,7 @@ enum http_access {
 	HTTP_OPERATOR, // the UNIX socket, or the admin token
 	HTTP_BUYER, // and a buyer's token; the handler checks what belongs to that buyer
 	HTTP_PUBLIC,
+	HTTP_SIGNED, // anybody: the body's signature says who; a token that is sent must hold
 };
 
 struct http_route {

@@ -100,7 +100,7 @@ class Walk:
         security = operation['security']
         body = example_body(self.doc, operation)
         if security:
-            for token in (None, 'wrong', self.token + 'x', self.token[:-1], ''):
+            for token in (*(() if {} in security else (None,)), 'wrong', self.token + 'x', self.token[:-1], ''):
                 self.check_reply(f'{what} with {token!r}', operation, call(url, method.upper(), token, body), {401})
         # A body that is no JSON, and one that is no object, are never served.
         if body is not None:
