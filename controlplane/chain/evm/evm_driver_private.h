@@ -49,6 +49,23 @@ int evm_driver_bad_result(
 	struct evm_driver *driver, size_t endpoint, const char *method, char why[CHAIN_WHY_SIZE]
 );
 
+int evm_driver_gas(
+	void *ctx, const struct chain_call *call, uint64_t *ret, char why[CHAIN_WHY_SIZE]
+);
+int evm_driver_sign(
+	void *ctx,
+	const struct chain_call *call,
+	uint64_t account_nonce,
+	uint64_t gas_limit,
+	const struct chain_fees *fees,
+	uint8_t raw[CHAIN_TX_SIZE],
+	size_t *ret_len,
+	uint8_t tx_id[CHAIN_ID_SIZE],
+	char why[CHAIN_WHY_SIZE]
+);
+int evm_driver_verify_voucher(
+	void *ctx, const struct chain_item *item, const uint8_t signer[32], char why[CHAIN_WHY_SIZE]
+);
 int evm_driver_broadcast(void *ctx, const uint8_t *raw, size_t len, char why[CHAIN_WHY_SIZE]);
 int evm_driver_status(
 	void *ctx,
