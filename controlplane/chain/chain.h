@@ -47,14 +47,21 @@ struct chain_fees {
 #define CHAIN_CALL_LIST(X) \
 	X(FINALIZE, "finalize", "settles at once, at what a voucher covers") \
 	X(PROPOSE, "propose", "states the usage; stands for the window") \
-	X(EXECUTE, "execute", "settles at the proposal, after its window")
+	X(EXECUTE, "execute", "settles at the proposal, after its window") \
+	X(CLAIM, "claim", "pays what a voucher covers; the session goes on") \
+	X(FINALIZE_ATTESTED, "finalize_attested", "settles at once, by the attestor's word") \
+	X(RESOLVE, "resolve", "settles a dispute, by the attestor's word")
 
 #define CHAIN_CALL_ENUM(id, name, help) CHAIN_CALL_##id,
 #define CHAIN_CALL_COUNT(id, name, help) +1
 enum chain_call_kind { CHAIN_CALL_LIST(CHAIN_CALL_ENUM) };
 #define CHAIN_N_CALL (0 CHAIN_CALL_LIST(CHAIN_CALL_COUNT))
 
-// One session's settlement. All-zero signature: no voucher.
+// One session's part of a call. Signatures are as in EIP-2098; an all-zero one: there is none.
+//   CLAIM                       session, voucher
+//   FINALIZE                    session, bytes, root, voucher
+//   PROPOSE, EXECUTE            session, bytes, root
+//   FINALIZE_ATTESTED, RESOLVE  session, bytes, root, attestation of just these
 struct chain_item {
 	uint8_t session_id[CHAIN_ID_SIZE];
 	uint64_t bytes_used;
@@ -62,13 +69,31 @@ struct chain_item {
 	uint64_t voucher_bytes;
 	uint8_t voucher_r[32];
 	uint8_t voucher_vs[32];
+	uint8_t attestation_r[32];
+	uint8_t attestation_vs[32];
 };
 
 struct chain_call {
 	enum chain_call_kind kind;
 	const struct chain_item *items;
-	size_t n_items; // ≤ CHAIN_BATCH_MAX
+	size_t n_items; // ≤ chain_call_items_max
 };
+
+/* Contracts settle many sessions at once; what a single signature moves goes alone. */
+static inline size_t chain_call_items_max(enum chain_call_kind kind)
+{
+	switch (kind) {
+	case CHAIN_CALL_FINALIZE:
+	case CHAIN_CALL_PROPOSE:
+	case CHAIN_CALL_EXECUTE:
+		return CHAIN_BATCH_MAX;
+	case CHAIN_CALL_CLAIM:
+	case CHAIN_CALL_FINALIZE_ATTESTED:
+	case CHAIN_CALL_RESOLVE:
+		return 1;
+	}
+	return 1;
+}
 
 enum chain_event_kind {
 	CHAIN_EVENT_CREATED,
@@ -206,6 +231,14 @@ struct chain_driver_ops {
 	)(void *driver,
 	  const struct chain_item *item,
 	  const uint8_t signer[32],
+	  char why[CHAIN_WHY_SIZE]);
+
+	/* That the item's attestation is by this attestor (left-padded), for its session, bytes and
+	 * root, this chain and contract, and not malleable. -EBADMSG. Talks to nobody. */
+	int (*verify_attestation
+	)(void *driver,
+	  const struct chain_item *item,
+	  const uint8_t attestor[32],
 	  char why[CHAIN_WHY_SIZE]);
 
 	/* Reads on from the cursor, up to `confirmations` below the head. Purchases at other nodes are

@@ -19,6 +19,8 @@ void settle_batch_init(
 		.now_sec = now_sec,
 		.oldest_sec = now_sec,
 	};
+	if (batch->limits.count > chain_call_items_max(kind))
+		batch->limits.count = (uint32_t)chain_call_items_max(kind);
 }
 
 static bool settle_batch_is_urgent(const struct settle_batch *batch, const struct settle_item *item)

@@ -78,7 +78,10 @@ int settle_outbox_poll(struct settle_outbox *outbox);
 	X(BAD_VOUCHER, "bad_voucher", "a voucher of another signer, session, chain or contract") \
 	X(CHANGED, "changed", "the session was queued before with another content") \
 	X(BAD_KIND, "bad_kind", "no such way to settle") \
-	X(NOT_PROPOSED, "not_proposed", "an execution before its proposal stands")
+	X(NOT_PROPOSED, "not_proposed", "an execution before its proposal stands") \
+	X(NO_VOUCHER, "no_voucher", "a claim without a voucher, or for no bytes") \
+	X(BAD_ATTESTATION, "bad_attestation", "an attestation of another attestor or usage") \
+	X(OVER, "over", "the session is settled")
 
 #define SETTLE_REFUSAL_ENUM(id, name, help) SETTLE_REFUSAL_##id,
 enum settle_refusal { SETTLE_REFUSAL_LIST(SETTLE_REFUSAL_ENUM) SETTLE_N_REFUSAL };
@@ -90,18 +93,29 @@ uint64_t settle_refusal_count(enum settle_refusal refusal);
 
 struct settle_request {
 	enum chain_call_kind kind;
-	struct chain_item item;
+	struct chain_item item; // what the kind has (chain.h)
 	uint8_t voucher_signer[32]; // of the session, as its creation said; left-padded
-	struct u256 value;
+	uint8_t attestor[32]; // likewise; needed by FINALIZE_ATTESTED and RESOLVE
+	uint8_t asset[32]; // likewise; zero: the native coin
+	struct u256 value; // in the asset's smallest unit
 	uint64_t deadline_sec;
 };
 
 /* Puts a step of a session's settlement into the outbox, in the caller's transaction, so that the
  * session's own change of state and this are one. The same request again is success and changes
- * nothing; CHAIN_CALL_EXECUTE is taken once the session's proposal is done.
+ * nothing. What may follow what:
+ *   CLAIM              any time before the end is done; a newer voucher takes the place of one that
+ *                      is not under way, and is a further claim else; an older one changes nothing
+ *   PROPOSE            once, while nothing of the end was queued
+ *   EXECUTE            when the proposal is done, or was never queued here
+ *   FINALIZE           while no proposal is under way or done; withdraws one that waits
+ *   FINALIZE_ATTESTED  any time; withdraws a proposal that waits
+ *   RESOLVE            any time
+ * An end that is queued or held takes the form of a newer request: of another kind, with a newer
+ * voucher, or with another attestation. One that is under way or done does not.
  * Returns: 0, or a negative errno that is left in txn too, with a sentence in txn->why:
- * -EINVAL (refused, see the list), -EBADMSG (the voucher), -EEXIST (changed content), store errors.
- * ret_id may be NULL. */
+ * -EINVAL (refused, see the list), -EBADMSG (a signature), -EEXIST (changed content, wrong order,
+ * over), store errors. ret_id may be NULL. */
 int settle_queue(
 	struct db_txn *txn,
 	const struct chain_driver *chain,

@@ -266,13 +266,26 @@ int settle_outbox_drop(
 	return 0;
 }
 
+// The event by which an item is done.
+static enum chain_event_kind settle_outbox_event_kind(enum chain_call_kind kind)
+{
+	switch (settle_phase_of(kind)) {
+	case SETTLE_PHASE_CLAIM:
+		return CHAIN_EVENT_CLAIMED;
+	case SETTLE_PHASE_PROPOSAL:
+		return CHAIN_EVENT_PROPOSED;
+	case SETTLE_PHASE_END:
+		return CHAIN_EVENT_SETTLED;
+	}
+	return CHAIN_EVENT_SETTLED;
+}
+
 // What the contract said about one item of this transaction; NULL when it said nothing.
 static const struct chain_event *settle_outbox_event_of(
 	const struct chain_tx_status *status, const struct settle_item *item
 )
 {
-	enum chain_event_kind wanted =
-		item->kind == CHAIN_CALL_PROPOSE ? CHAIN_EVENT_PROPOSED : CHAIN_EVENT_SETTLED;
+	enum chain_event_kind wanted = settle_outbox_event_kind((enum chain_call_kind)item->kind);
 
 	for (size_t i = 0; i < status->n_events; i++) {
 		const struct chain_event *event = &status->events[i];

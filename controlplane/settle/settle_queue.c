@@ -51,19 +51,20 @@ static bool settle_queue_has_voucher(const struct chain_item *item)
 		!settle_queue_is_zero(item->voucher_vs, 32);
 }
 
-static int settle_queue_check(
+static int settle_queue_check_voucher(
 	struct db_txn *txn, const struct chain_driver *chain, const struct settle_request *request
 )
 {
 	const struct chain_item *item = &request->item;
 	char why[CHAIN_WHY_SIZE];
 
-	if (request->kind != CHAIN_CALL_FINALIZE && request->kind != CHAIN_CALL_PROPOSE &&
-	    request->kind != CHAIN_CALL_EXECUTE)
-		return settle_queue_refuse(txn, SETTLE_REFUSAL_BAD_KIND, -EINVAL, "unknown kind");
-	if (settle_queue_is_zero(item->session_id, sizeof(item->session_id)))
+	if (request->kind == CHAIN_CALL_CLAIM &&
+	    (!settle_queue_has_voucher(item) || item->voucher_bytes == 0))
 		return settle_queue_refuse(
-			txn, SETTLE_REFUSAL_NO_ID, -EINVAL, "the session id is zero"
+			txn,
+			SETTLE_REFUSAL_NO_VOUCHER,
+			-EINVAL,
+			"a claim needs a voucher of at least one byte"
 		);
 	if (!settle_queue_has_voucher(item))
 		return 0;
@@ -79,47 +80,45 @@ static int settle_queue_check(
 	return 0;
 }
 
-// Field by field: padding of a record means nothing.
-static bool settle_queue_is_same(
-	const struct settle_item *former, const struct settle_request *request
+static int settle_queue_check(
+	struct db_txn *txn, const struct chain_driver *chain, const struct settle_request *request
 )
 {
-	return former->kind == (uint32_t)request->kind &&
-		former->call.bytes_used == request->item.bytes_used &&
-		memcmp(former->call.checkpoints_root, request->item.checkpoints_root, 32) == 0;
+	const struct chain_item *item = &request->item;
+	char why[CHAIN_WHY_SIZE];
+
+	if ((unsigned int)request->kind >= CHAIN_N_CALL)
+		return settle_queue_refuse(txn, SETTLE_REFUSAL_BAD_KIND, -EINVAL, "unknown kind");
+	if (settle_queue_is_zero(item->session_id, sizeof(item->session_id)))
+		return settle_queue_refuse(
+			txn, SETTLE_REFUSAL_NO_ID, -EINVAL, "the session id is zero"
+		);
+	if ((request->kind == CHAIN_CALL_FINALIZE_ATTESTED || request->kind == CHAIN_CALL_RESOLVE
+	    ) &&
+	    chain->ops->verify_attestation(chain->driver, item, request->attestor, why) < 0)
+		return settle_queue_refuse(txn, SETTLE_REFUSAL_BAD_ATTESTATION, -EBADMSG, why);
+	return settle_queue_check_voucher(txn, chain, request);
 }
 
-// What the session's other phases say against it.
-static int settle_queue_check_order(
-	struct db_txn *txn, uint64_t chain_id, const struct settle_request *request
+// Nothing of it is with the network: its content may still change.
+static bool settle_queue_is_waiting(const struct settle_item *item)
+{
+	return item->state == SETTLE_ITEM_QUEUED || item->state == SETTLE_ITEM_HELD;
+}
+
+static int settle_queue_refuse_end(
+	struct db_txn *txn, const struct settle_request *request, const struct settle_item *proposal
 )
 {
-	struct settle_item other;
-
-	if (request->kind == CHAIN_CALL_PROPOSE) {
-		if (settle_item_find_phase(
-			    txn, chain_id, request->item.session_id, SETTLE_PHASE_END, &other
-		    ))
-			return settle_queue_refuse(
-				txn,
-				SETTLE_REFUSAL_CHANGED,
-				-EEXIST,
-				"the end of this session was queued before"
-			);
-		return 0;
-	}
-	if (!settle_item_find_phase(
-		    txn, chain_id, request->item.session_id, SETTLE_PHASE_PROPOSAL, &other
-	    ))
-		return 0;
-	if (request->kind == CHAIN_CALL_EXECUTE && other.state != SETTLE_ITEM_DONE)
+	if (request->kind == CHAIN_CALL_EXECUTE && proposal->state != SETTLE_ITEM_DONE)
 		return settle_queue_refuse(
 			txn,
 			SETTLE_REFUSAL_NOT_PROPOSED,
 			-EEXIST,
 			"the session's proposal does not stand yet"
 		);
-	if (request->kind == CHAIN_CALL_FINALIZE)
+	if (request->kind == CHAIN_CALL_FINALIZE && !settle_queue_is_waiting(proposal) &&
+	    proposal->state != SETTLE_ITEM_WITHDRAWN)
 		return settle_queue_refuse(
 			txn,
 			SETTLE_REFUSAL_CHANGED,
@@ -129,6 +128,109 @@ static int settle_queue_check_order(
 	return 0;
 }
 
+// What the session's other phases say against it.
+static int settle_queue_check_order(
+	struct db_txn *txn, uint64_t chain_id, const struct settle_request *request
+)
+{
+	const uint8_t *session = request->item.session_id;
+	enum settle_phase phase = settle_phase_of(request->kind);
+	struct settle_item other;
+
+	if (phase != SETTLE_PHASE_END &&
+	    settle_item_find_phase(txn, chain_id, session, SETTLE_PHASE_END, &other)) {
+		if (other.state == SETTLE_ITEM_DONE)
+			return settle_queue_refuse(
+				txn, SETTLE_REFUSAL_OVER, -EEXIST, "this session is settled"
+			);
+		if (phase == SETTLE_PHASE_PROPOSAL)
+			return settle_queue_refuse(
+				txn,
+				SETTLE_REFUSAL_CHANGED,
+				-EEXIST,
+				"the end of this session was queued before"
+			);
+	}
+	if (phase == SETTLE_PHASE_END &&
+	    settle_item_find_phase(txn, chain_id, session, SETTLE_PHASE_PROPOSAL, &other))
+		return settle_queue_refuse_end(txn, request, &other);
+	return 0;
+}
+
+// Whether what is asked for is there already. Field by field: padding of a record means nothing.
+static bool settle_queue_is_same(
+	const struct settle_item *former, const struct settle_request *request
+)
+{
+	const struct chain_item *old = &former->call, *new = &request->item;
+
+	if (former->kind != (uint32_t)request->kind)
+		return false;
+	// Of a held one, a voucher or attestation may be what was wrong with it.
+	if (former->state == SETTLE_ITEM_HELD &&
+	    (new->voucher_bytes > old->voucher_bytes ||
+	     memcmp(old->attestation_r, new->attestation_r, 32) != 0 ||
+	     memcmp(old->attestation_vs, new->attestation_vs, 32) != 0))
+		return false;
+	if (request->kind == CHAIN_CALL_CLAIM)
+		return new->voucher_bytes <= old->voucher_bytes;
+	return old->bytes_used ==
+		new->bytes_used &&memcmp(old->checkpoints_root, new->checkpoints_root, 32) == 0;
+}
+
+// Whether it may take the former one's place. Both were checked; bytes that differ need a reason.
+static bool settle_queue_is_newer(
+	const struct settle_item *former, const struct settle_request *request
+)
+{
+	if (!settle_queue_is_waiting(former))
+		return false;
+	if (former->kind != (uint32_t)request->kind)
+		return true;
+	switch (request->kind) {
+	case CHAIN_CALL_CLAIM:
+	case CHAIN_CALL_FINALIZE:
+		return request->item.voucher_bytes > former->call.voucher_bytes;
+	case CHAIN_CALL_FINALIZE_ATTESTED:
+	case CHAIN_CALL_RESOLVE:
+		return true; // the attestor's last word
+	case CHAIN_CALL_PROPOSE:
+	case CHAIN_CALL_EXECUTE:
+		return false;
+	}
+	return false;
+}
+
+static void settle_queue_fill(struct settle_item *item, const struct settle_request *request)
+{
+	item->state = SETTLE_ITEM_QUEUED;
+	item->kind = request->kind;
+	item->call = request->item;
+	memcpy(item->asset, request->asset, sizeof(item->asset));
+	item->value = request->value;
+	item->deadline_sec = request->deadline_sec;
+	item->not_before_sec = 0;
+	item->n_skips = 0;
+	item->batch_max = 0;
+	item->is_review = false;
+	item->reason[0] = '\0';
+}
+
+// A proposal that nobody was told of gives way to an end that needs none.
+static void settle_queue_withdraw_proposal(
+	struct db_txn *txn, uint64_t chain_id, const uint8_t *session
+)
+{
+	struct settle_item proposal;
+
+	if (!settle_item_find_phase(txn, chain_id, session, SETTLE_PHASE_PROPOSAL, &proposal) ||
+	    !settle_queue_is_waiting(&proposal))
+		return;
+	proposal.state = SETTLE_ITEM_WITHDRAWN;
+	proposal.is_review = false;
+	settle_item_put(txn, &proposal);
+}
+
 int settle_queue(
 	struct db_txn *txn,
 	const struct chain_driver *chain,
@@ -136,15 +238,10 @@ int settle_queue(
 	uint64_t *ret_id
 )
 {
-	struct settle_item former,
-		item = {
-			.chain_id = chain->chain_id,
-			.state = SETTLE_ITEM_QUEUED,
-			.kind = request->kind,
-			.call = request->item,
-			.value = request->value,
-			.deadline_sec = request->deadline_sec,
-		};
+	const uint8_t *session = request->item.session_id;
+	struct settle_item former, item = {.chain_id = chain->chain_id};
+	enum settle_phase phase;
+	bool is_found;
 	int r;
 
 	r = settle_queue_check(txn, chain, request);
@@ -152,25 +249,27 @@ int settle_queue(
 		r = settle_queue_check_order(txn, chain->chain_id, request);
 	if (r < 0)
 		return r;
-	if (settle_item_find_phase(
-		    txn,
-		    chain->chain_id,
-		    request->item.session_id,
-		    settle_phase_of(request->kind),
-		    &former
-	    )) {
-		if (!settle_queue_is_same(&former, request))
-			return settle_queue_refuse(
-				txn,
-				SETTLE_REFUSAL_CHANGED,
-				-EEXIST,
-				"this session was queued before with other bytes or another root"
-			);
-		if (ret_id != NULL)
-			*ret_id = former.id;
-		return txn->error;
+	phase = settle_phase_of(request->kind);
+	is_found = settle_item_find_phase(txn, chain->chain_id, session, phase, &former);
+	if (is_found && settle_queue_is_same(&former, request)) {
+		item = former;
+	} else if (is_found && settle_queue_is_newer(&former, request)) {
+		item = former;
+		settle_queue_fill(&item, request);
+		settle_item_put(txn, &item);
+	} else if (is_found && phase != SETTLE_PHASE_CLAIM) {
+		return settle_queue_refuse(
+			txn,
+			SETTLE_REFUSAL_CHANGED,
+			-EEXIST,
+			"this session was queued before with other bytes or another root"
+		);
+	} else {
+		settle_queue_fill(&item, request);
+		settle_item_insert(txn, &item);
 	}
-	settle_item_insert(txn, &item);
+	if (phase == SETTLE_PHASE_END)
+		settle_queue_withdraw_proposal(txn, chain->chain_id, session);
 	if (txn->error == 0 && ret_id != NULL)
 		*ret_id = item.id;
 	return txn->error;
@@ -198,6 +297,7 @@ int settle_retry(struct db_txn *txn, uint64_t item_id)
 	item.state = SETTLE_ITEM_QUEUED;
 	item.not_before_sec = 0;
 	item.n_skips = 0;
+	item.batch_max = 0;
 	item.is_review = false;
 	settle_item_put(txn, &item);
 	return txn->error;

@@ -69,10 +69,14 @@ void settle_item_put(struct db_txn *txn, const struct settle_item *item)
 enum settle_phase settle_phase_of(enum chain_call_kind kind)
 {
 	switch (kind) {
+	case CHAIN_CALL_CLAIM:
+		return SETTLE_PHASE_CLAIM;
 	case CHAIN_CALL_PROPOSE:
 		return SETTLE_PHASE_PROPOSAL;
 	case CHAIN_CALL_FINALIZE:
 	case CHAIN_CALL_EXECUTE:
+	case CHAIN_CALL_FINALIZE_ATTESTED:
+	case CHAIN_CALL_RESOLVE:
 		return SETTLE_PHASE_END;
 	}
 	return SETTLE_PHASE_END;

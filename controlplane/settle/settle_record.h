@@ -52,12 +52,14 @@ struct settle_item {
 	uint32_t state; // enum settle_item_state
 	uint32_t kind; // enum chain_call_kind
 	struct chain_item call;
+	uint8_t asset[32]; // left-padded; zero: the native coin
 	struct u256 value; // what settling it earns, in its asset's smallest unit
 	uint64_t deadline_sec; // chain time by which it must be mined; 0 = none
 	uint64_t queued_sec; // chain time; 0 = not seen by the outbox yet
 	uint64_t not_before_sec; // chain time of the next try
 	uint64_t tx; // local id of the transaction it is in, or was last in
 	uint32_t n_skips;
+	uint32_t batch_max; // not in a larger batch: one with it failed as a whole. 0 = any
 	bool is_review;
 	char reason[SETTLE_REASON_SIZE]; // why it came back last
 	// The outcome, when DONE:

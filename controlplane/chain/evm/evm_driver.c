@@ -240,6 +240,7 @@ static const struct chain_driver_ops evm_driver_ops = {
 	.status = evm_driver_status,
 	.find_settled = evm_driver_find_settled,
 	.verify_voucher = evm_driver_verify_voucher,
+	.verify_attestation = evm_driver_verify_attestation,
 	.watch = evm_driver_watch,
 	.call = evm_driver_call,
 };

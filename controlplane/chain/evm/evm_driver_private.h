@@ -66,6 +66,12 @@ int evm_driver_sign(
 int evm_driver_verify_voucher(
 	void *ctx, const struct chain_item *item, const uint8_t signer[32], char why[CHAIN_WHY_SIZE]
 );
+int evm_driver_verify_attestation(
+	void *ctx,
+	const struct chain_item *item,
+	const uint8_t attestor[32],
+	char why[CHAIN_WHY_SIZE]
+);
 int evm_driver_broadcast(void *ctx, const uint8_t *raw, size_t len, char why[CHAIN_WHY_SIZE]);
 int evm_driver_status(
 	void *ctx,

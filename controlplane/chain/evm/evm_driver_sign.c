@@ -16,6 +16,18 @@
 // first and warm or cool its slots.
 #define EVM_DRIVER_GAS_MARGIN_PERCENT 25
 
+static void evm_driver_take_item(const struct chain_item *from, struct evm_escrow_item *to)
+{
+	memcpy(to->session_id, from->session_id, 32);
+	to->bytes_used = from->bytes_used;
+	memcpy(to->checkpoints_root, from->checkpoints_root, 32);
+	to->voucher.cumulative_bytes = from->voucher_bytes;
+	memcpy(to->voucher.r, from->voucher_r, 32);
+	memcpy(to->voucher.vs, from->voucher_vs, 32);
+	memcpy(to->attestation.r, from->attestation_r, 32);
+	memcpy(to->attestation.vs, from->attestation_vs, 32);
+}
+
 static int evm_driver_encode_call(
 	const struct evm_driver *driver,
 	const struct chain_call *call,
@@ -28,18 +40,10 @@ static int evm_driver_encode_call(
 	struct evm_abi_writer w;
 	int r;
 
-	if (call->n_items > CHAIN_BATCH_MAX)
+	if (call->n_items == 0 || call->n_items > chain_call_items_max(call->kind))
 		return -EINVAL;
-	for (size_t i = 0; i < call->n_items; i++) {
-		const struct chain_item *item = &call->items[i];
-
-		memcpy(items[i].session_id, item->session_id, 32);
-		items[i].bytes_used = item->bytes_used;
-		memcpy(items[i].checkpoints_root, item->checkpoints_root, 32);
-		items[i].voucher.cumulative_bytes = item->voucher_bytes;
-		memcpy(items[i].voucher.r, item->voucher_r, 32);
-		memcpy(items[i].voucher.vs, item->voucher_vs, 32);
-	}
+	for (size_t i = 0; i < call->n_items; i++)
+		evm_driver_take_item(&call->items[i], &items[i]);
 	evm_abi_writer_init(&w, buf, cap);
 	switch (call->kind) {
 	case CHAIN_CALL_FINALIZE:
@@ -50,6 +54,15 @@ static int evm_driver_encode_call(
 		break;
 	case CHAIN_CALL_EXECUTE:
 		evm_escrow_put_execute_batch(&w, driver->conf.node_id, items, call->n_items);
+		break;
+	case CHAIN_CALL_CLAIM:
+		evm_escrow_put_claim(&w, &items[0]);
+		break;
+	case CHAIN_CALL_FINALIZE_ATTESTED:
+		evm_escrow_put_finalize_attested(&w, &items[0]);
+		break;
+	case CHAIN_CALL_RESOLVE:
+		evm_escrow_put_resolve(&w, &items[0]);
 		break;
 	}
 	r = evm_abi_finish(&w);
@@ -212,6 +225,33 @@ int evm_driver_verify_voucher(
 			CHAIN_WHY_SIZE,
 			"the voucher is not by the session's signer, for this session, chain and "
 			"contract"
+		);
+	return r;
+}
+
+int evm_driver_verify_attestation(
+	void *ctx,
+	const struct chain_item *item,
+	const uint8_t attestor[32],
+	char why[CHAIN_WHY_SIZE]
+)
+{
+	struct evm_driver *driver = ctx;
+	uint8_t separator[EVM_KECCAK_SIZE];
+	struct evm_escrow_item signed_item;
+	int r;
+
+	evm_driver_take_item(item, &signed_item);
+	evm_escrow_domain(driver->conf.rpc.chain_id, driver->conf.escrow, separator);
+	r = evm_escrow_verify_attestation(
+		separator, &signed_item, attestor + 32 - EVM_ADDRESS_SIZE
+	);
+	if (r < 0)
+		snprintf(
+			why,
+			CHAIN_WHY_SIZE,
+			"the attestation is not by the session's attestor, for this session, "
+			"bytes, root, chain and contract"
 		);
 	return r;
 }

@@ -103,6 +103,41 @@ int evm_escrow_verify_voucher(
 	return evm_signer_verify(signer, digest, signature);
 }
 
+void evm_escrow_attestation_digest(
+	const uint8_t separator[EVM_KECCAK_SIZE],
+	const struct evm_escrow_item *item,
+	uint8_t digest[EVM_KECCAK_SIZE]
+)
+{
+	uint8_t hash[EVM_KECCAK_SIZE];
+	struct evm_eip712_struct s;
+
+	evm_eip712_begin(
+		&s, "UsageAttestation(bytes32 sessionId,uint256 bytesUsed,bytes32 checkpointsRoot)"
+	);
+	evm_eip712_put_word(&s, item->session_id);
+	evm_eip712_put_u64(&s, item->bytes_used);
+	evm_eip712_put_word(&s, item->checkpoints_root);
+	evm_eip712_end(&s, hash);
+	evm_eip712_digest(separator, hash, digest);
+}
+
+int evm_escrow_verify_attestation(
+	const uint8_t separator[EVM_KECCAK_SIZE],
+	const struct evm_escrow_item *item,
+	const uint8_t attestor[EVM_ADDRESS_SIZE]
+)
+{
+	uint8_t digest[EVM_KECCAK_SIZE], signature[EVM_SIGNER_SIGNATURE_SIZE];
+
+	// Attestor 0 in the session's terms means that every attestation is refused.
+	if (evm_address_is_zero(attestor))
+		return -EBADMSG;
+	evm_escrow_attestation_digest(separator, item, digest);
+	evm_escrow_expand(item->attestation.r, item->attestation.vs, signature);
+	return evm_signer_verify(attestor, digest, signature);
+}
+
 void evm_escrow_compact(
 	const uint8_t signature[EVM_SIGNER_SIGNATURE_SIZE], uint8_t r[32], uint8_t vs[32]
 )
@@ -170,4 +205,40 @@ void evm_escrow_put_execute_batch(
 		evm_abi_put_word(w, items[i].session_id);
 	evm_abi_end(w);
 	evm_abi_end(w);
+}
+
+void evm_escrow_put_claim(struct evm_abi_writer *w, const struct evm_escrow_item *item)
+{
+	evm_abi_call(w, "claim(bytes32,(uint256,bytes32,bytes32))", 4);
+	evm_abi_put_word(w, item->session_id);
+	evm_abi_put_u64(w, item->voucher.cumulative_bytes);
+	evm_abi_put_word(w, item->voucher.r);
+	evm_abi_put_word(w, item->voucher.vs);
+	evm_abi_end(w);
+}
+
+// finalizeAttested and resolve take the same.
+static void evm_escrow_put_attested(
+	struct evm_abi_writer *w, const char *signature, const struct evm_escrow_item *item
+)
+{
+	evm_abi_call(w, signature, 5);
+	evm_abi_put_word(w, item->session_id);
+	evm_abi_put_u64(w, item->bytes_used);
+	evm_abi_put_word(w, item->checkpoints_root);
+	evm_abi_put_word(w, item->attestation.r);
+	evm_abi_put_word(w, item->attestation.vs);
+	evm_abi_end(w);
+}
+
+void evm_escrow_put_finalize_attested(struct evm_abi_writer *w, const struct evm_escrow_item *item)
+{
+	evm_escrow_put_attested(
+		w, "finalizeAttested(bytes32,uint256,bytes32,(bytes32,bytes32))", item
+	);
+}
+
+void evm_escrow_put_resolve(struct evm_abi_writer *w, const struct evm_escrow_item *item)
+{
+	evm_escrow_put_attested(w, "resolve(bytes32,uint256,bytes32,(bytes32,bytes32))", item);
 }

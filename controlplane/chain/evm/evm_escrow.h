@@ -36,11 +36,18 @@ struct evm_escrow_voucher {
 	uint8_t vs[32];
 };
 
+// The attestor's word on bytes and root of a session, signature as in EIP-2098.
+struct evm_escrow_attestation {
+	uint8_t r[32];
+	uint8_t vs[32];
+};
+
 struct evm_escrow_item {
 	uint8_t session_id[32];
 	uint64_t bytes_used;
 	uint8_t checkpoints_root[32];
 	struct evm_escrow_voucher voucher;
+	struct evm_escrow_attestation attestation;
 };
 
 void evm_escrow_domain(
@@ -73,6 +80,20 @@ int evm_escrow_verify_voucher(
 	const struct evm_escrow_voucher *voucher
 ) __attribute__((warn_unused_result));
 
+void evm_escrow_attestation_digest(
+	const uint8_t separator[EVM_KECCAK_SIZE],
+	const struct evm_escrow_item *item,
+	uint8_t digest[EVM_KECCAK_SIZE]
+);
+
+/* That this attestor signed the item's bytes and root for this very session, chain and contract.
+ * Returns: 0; -EBADMSG, also for a malleable signature and for attestor 0. */
+int evm_escrow_verify_attestation(
+	const uint8_t separator[EVM_KECCAK_SIZE],
+	const struct evm_escrow_item *item,
+	const uint8_t attestor[EVM_ADDRESS_SIZE]
+) __attribute__((warn_unused_result));
+
 /* 65 bytes r, s, v to EIP-2098 and back. */
 void evm_escrow_compact(
 	const uint8_t signature[EVM_SIGNER_SIGNATURE_SIZE], uint8_t r[32], uint8_t vs[32]
@@ -91,6 +112,11 @@ void evm_escrow_put_propose_batch(
 void evm_escrow_put_execute_batch(
 	struct evm_abi_writer *w, struct u256 node_id, const struct evm_escrow_item *items, size_t n
 );
+
+/* Calls for one session. Capacity 256 suffices. */
+void evm_escrow_put_claim(struct evm_abi_writer *w, const struct evm_escrow_item *item);
+void evm_escrow_put_finalize_attested(struct evm_abi_writer *w, const struct evm_escrow_item *item);
+void evm_escrow_put_resolve(struct evm_abi_writer *w, const struct evm_escrow_item *item);
 
 // id, Solidity signature
 #define EVM_ESCROW_EVENT_LIST(X) \

@@ -45,6 +45,9 @@ export async function until(what, check, ms = 10000) {
 	}
 }
 
+// enum chain_call_kind.
+export const Kind = { finalize: 0, propose: 1, execute: 2, claim: 3, finalizeAttested: 4, resolve: 5 };
+
 export class Settlement {
 	static async create(options = {}) {
 		const s = new Settlement();
@@ -105,8 +108,10 @@ export class Settlement {
 
 	async request(id, bytes, changes = {}) {
 		const voucher = changes.voucher ?? (await this.f.voucher(id, changes.voucherBytes ?? bytes));
+		const attestation = changes.attestation ?? { r: ethers.ZeroHash, vs: ethers.ZeroHash };
 		const line = [changes.kind ?? 0, id, bytes, ROOT, voucher.cumulativeBytes, voucher.r, voucher.vs,
-			changes.signer ?? this.f.voucherSigner, changes.value ?? split(bytes, 10n * GB, PRICE).operator, changes.deadline ?? 0].join(" ");
+			changes.signer ?? this.f.voucherSigner, changes.value ?? split(bytes, 10n * GB, PRICE).operator, changes.deadline ?? 0,
+			attestation.r, attestation.vs, changes.attestor ?? this.f.attestor, changes.asset ?? NATIVE].join(" ");
 		return { id, bytes, line };
 	}
 

@@ -53,7 +53,7 @@ scenario("a proposal is followed by its execution, once", async (s) => {
 	assert.deepEqual((await s.list()).items.map((i) => i.kind), ["propose", "execute"]);
 	// Once executed it is over.
 	const again = await s.queue([proposal], { mayFail: true });
-	assert.match(again.out, /refused settlement refused \(changed\)/);
+	assert.match(again.out, /refused settlement refused \(over\)/);
 });
 
 scenario("a transaction refused at the door for its price is priced again", async (s) => {

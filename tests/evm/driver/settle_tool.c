@@ -5,6 +5,7 @@
 //	settle_tool steps                       names of the failpoints, one a line
 //	settle_tool OPTIONS queue               settlements from stdin, one a line:
 //	                                        KIND ID BYTES ROOT VOUCHER_BYTES R VS SIGNER VALUE DEADLINE
+//	                                        ATTESTATION_R ATTESTATION_VS ATTESTOR ASSET
 //	settle_tool OPTIONS run                 polls until nothing is queued or on its way
 //	settle_tool OPTIONS list                items and transactions as JSON
 //	settle_tool OPTIONS retry ID
@@ -31,13 +32,13 @@ static bool queue_line(char *line)
 {
 	struct settle_request request = {0};
 	struct db_txn txn;
-	char *w[10];
+	char *w[14];
 	uint64_t id;
 
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 14; i++) {
 		w[i] = strsep(&line, " \n");
 		if (w[i] == NULL)
-			die("queue", "ten words a line");
+			die("queue", "fourteen words a line");
 	}
 	request.kind = (enum chain_call_kind)number(w[0]);
 	hex(w[1], request.item.session_id, 32);
@@ -49,6 +50,10 @@ static bool queue_line(char *line)
 	hex(w[7], request.voucher_signer + 12, 20);
 	request.value = amount(w[8]);
 	request.deadline_sec = number(w[9]);
+	hex(w[10], request.item.attestation_r, 32);
+	hex(w[11], request.item.attestation_vs, 32);
+	hex(w[12], request.attestor + 12, 20);
+	hex(w[13], request.asset + 12, 20);
 	db_txn_begin_write(&txn, db);
 	(void)!settle_queue(&txn, &chain, &request, &id);
 	if (db_txn_commit(&txn) < 0) {

@@ -289,7 +289,7 @@ scenario("requests that must be refused", async (s) => {
 		["bad_voucher", await s.request(a.id, 5n * GB, { voucher, signer: ethers.ZeroAddress })],
 		["bytes_above_voucher", await s.request(a.id, 5n * GB + 1n, { voucher })],
 		["no_id", await s.request(ethers.ZeroHash, 0n, { voucher: NO_VOUCHER })],
-		["bad_kind", await s.request(a.id, 5n * GB, { kind: 3 })],
+		["bad_kind", await s.request(a.id, 5n * GB, { kind: 6 })],
 	];
 	for (const [refusal, request] of rows) {
 		const result = await s.queue([request], { mayFail: true });
