@@ -121,7 +121,7 @@ static int start_thread(
 					{
 						.count = CHAIN_BATCH_MAX,
 						.age_sec = chain->batch_age_sec,
-						.deadline_margin_sec = LIFECYCLE_GRACE_MIN_SEC / 2,
+						.deadline_margin_sec = LIFECYCLE_MARGIN_SEC,
 					},
 				.confirmations = chain->settle_confirmations,
 				.watch_blocks = 256,
@@ -160,6 +160,7 @@ static int start_chain(struct chain_setup *setup, struct lifecycle_chain *ret)
 	if (rc != 0)
 		return rc;
 	ret->driver = evm_driver_chain(setup->driver);
+	ret->settle_confirmations = chain->settle_confirmations;
 	return evm_address_parse(chain->escrow, ret->contract + 12);
 }
 

@@ -6,10 +6,14 @@
 // between any two loses and repeats nothing. Sessions of the operator's own are left alone: they end
 // when the operator says so. Loop's thread; settlement itself is the chain thread's.
 //
+// Time here is the chain's: the time of the newest block whose events were applied, so that a deadline
+// has passed only when nothing that came before it is left to hear of, and the host's clock may jump as
+// it likes (it serves the data plane's expiry alone). While that time is not known, nothing is late.
+//
 // Vouchers: a session in voucher mode is served up to its newest voucher and a credit beyond. At the
 // credit the gate closes and the session waits; the next voucher opens it. One that waits longer than
 // voucher.patience_sec ends, and is settled with the newest voucher. A session that ended otherwise
-// waits as long for the voucher that covers its last bytes.
+// waits as long for the voucher, or in attested mode the attestation, that covers its last bytes.
 #pragma once
 
 #include "common/clock.h"
@@ -25,11 +29,14 @@
 #include <stdint.h>
 
 #define LIFECYCLE_CHAINS_MAX 8
-#define LIFECYCLE_GRACE_MIN_SEC (6 * 3600) // the contract's shortest grace after the expiry
+#define LIFECYCLE_GRACE_MIN_SEC PURCHASE_GRACE_MIN_SEC
+// So long before the buyer may reclaim nothing is waited for any more: the rest is the chain's.
+#define LIFECYCLE_MARGIN_SEC (LIFECYCLE_GRACE_MIN_SEC / 2)
 
 struct lifecycle_chain {
 	struct chain_driver driver; // for verify_voucher alone, which talks to nobody
 	uint8_t contract[32]; // the escrow, left-padded
+	uint32_t settle_confirmations; // depth at which a settlement by others is believed; 0: 10
 	// What the node sells there; NULL: whatever the registry said is taken.
 	const struct chain_purchase_terms *terms;
 };
@@ -76,6 +83,28 @@ int lifecycle_post_voucher(
 	struct lifecycle *life,
 	uint64_t session_id,
 	const struct lifecycle_voucher *voucher,
+	struct purchase *ret,
+	struct session_error *err
+);
+
+struct lifecycle_attestation {
+	uint64_t bytes_used;
+	uint8_t checkpoints_root[32];
+	uint8_t r[32]; // EIP-2098
+	uint8_t vs[32];
+};
+
+/* Takes the attestor's word from the operator, who got it from the attestor: on a session in attested
+ * mode whose usage is final, and on any disputed one that has an attestor. The settlement goes by it
+ * then, also after a proposal. The same again is success.
+ * Returns: 0; -ENOENT; -EPERM (no attestor or another mode, usage not final, or settled); -EBADMSG
+ * (signature); -EINVAL (another root than that of the session's checkpoints); -ERANGE (beyond what was
+ * bought or proposed, or below what was paid); -EEXIST (there is another already); a store error; with
+ * a sentence in err. */
+int lifecycle_post_attestation(
+	struct lifecycle *life,
+	uint64_t session_id,
+	const struct lifecycle_attestation *attestation,
 	struct purchase *ret,
 	struct session_error *err
 );

@@ -36,6 +36,7 @@ static void fill_purchase(
 		.session_id = session_id,
 		.price_per_gb = event->price_per_gb,
 		.mode = event->mode,
+		.grace_sec = event->grace_sec,
 		.created_block = event->block_number,
 		.bought_bytes = event->bytes,
 		.expires_sec = event->deadline_sec,
@@ -44,21 +45,17 @@ static void fill_purchase(
 	memcpy(purchase->voucher_signer, event->voucher_signer, 32);
 	memcpy(purchase->asset, event->asset, 32);
 	memcpy(purchase->usage_signer, event->usage_signer, 32);
+	memcpy(purchase->attestor, event->attestor, 32);
 }
 
 // A purchase that cannot be served goes straight to its settlement at 0 bytes, so that the buyer has
-// the money back without waiting for the grace.
-static const char *refusal(
-	const struct lifecycle *life,
-	const struct lifecycle_chain *chain,
-	const struct chain_event *event
-)
+// the money back without waiting for the grace. (One that has expired is seen by the round: a top-up
+// that extends it may be the next event.)
+static const char *refusal(const struct lifecycle_chain *chain, const struct chain_event *event)
 {
 	if (event->mode >= PURCHASE_N_MODE || event->bytes == 0 ||
 	    event->bytes > SESSION_QUOTA_MAX_BYTES)
 		return "beyond what this node can count";
-	if (event->deadline_sec <= now_ns(life) / NS_PER_SEC)
-		return "expired before it was seen";
 	if (chain->terms != NULL) {
 		enum chain_purchase verdict = chain_purchase_check(chain->terms, event);
 		if (verdict != CHAIN_PURCHASE_ACCEPTED)
@@ -77,7 +74,7 @@ static void create(
 {
 	const struct chain_event *event = &record->event;
 	const struct session_identity identity = identity_of(record);
-	const char *why = refusal(life, chain, event);
+	const char *why = refusal(chain, event);
 	struct session_add add = {.identity = &identity, .quota_bytes = event->bytes};
 	struct purchase purchase;
 
@@ -91,7 +88,7 @@ static void create(
 	}
 	if (why != NULL) {
 		session_store_transition(txn, ret, SESSION_SETTLING, now_ns(life), why);
-		purchase.final_unix_sec = now_ns(life) / NS_PER_SEC;
+		purchase.final_unix_sec = event->block_time_sec;
 	}
 	purchase_save(txn, &purchase);
 }
@@ -114,8 +111,8 @@ static bool apply_created(
 		create(life, txn, record, chain, session);
 		return true;
 	}
-	if (!purchase_load(txn, session->id, &purchase))
-		return false;
+	if (!purchase_load(txn, session->id, &purchase) || purchase.created_block != 0)
+		return false; // told twice
 	// The same id is the same purchase (it commits to buyer, contract and salt); amounts may have
 	// changed with the branch that it stands in.
 	purchase.created_block = record->event.block_number;
@@ -145,6 +142,8 @@ static void apply_top_up(
 	};
 	char detail[DETAIL_CAP];
 
+	if (event->bytes == before.bytes_before && event->deadline_sec == before.expires_before_sec)
+		return; // told twice
 	if (event->bytes < purchase->bought_bytes || event->bytes > SESSION_QUOTA_MAX_BYTES) {
 		session_store_audit(
 			txn, now_ns(life), session->id, "top-up refused", "an impossible amount"
@@ -175,6 +174,16 @@ static void apply_top_up(
 	session_store_audit(txn, now_ns(life), session->id, "top-up", detail);
 }
 
+static void apply_settled(struct purchase *purchase, const struct chain_event *event)
+{
+	purchase->settled_block = event->block_number;
+	purchase->settled_bytes = event->bytes;
+	purchase->settled_operator_amount = event->operator_amount;
+	purchase->settled_fee_amount = event->fee_amount;
+	purchase->settled_refund = event->buyer_amount;
+	memcpy(purchase->settled_tx_id, event->tx_id, 32);
+}
+
 // Returns: true when the session itself changed.
 static bool apply_known(
 	struct lifecycle *life,
@@ -192,25 +201,27 @@ static bool apply_known(
 		purchase->closed_block = event->block_number;
 		purchase->reclaim_from_sec = event->deadline_sec;
 		return lifecycle_stop_serving(life, txn, session, "closed by the buyer on chain");
+	case CHAIN_EVENT_CLAIMED:
+		if (event->bytes > purchase->claimed_bytes)
+			purchase->claimed_bytes = event->bytes;
+		return false;
 	case CHAIN_EVENT_PROPOSED:
 		purchase->proposed_block = event->block_number;
+		purchase->proposed_bytes = event->bytes;
 		purchase->window_end_sec = event->deadline_sec;
-		return false;
+		// Nothing beyond a proposal is ever paid, whoever made it.
+		return lifecycle_stop_serving(life, txn, session, "proposed on chain");
 	case CHAIN_EVENT_DISPUTED:
 		purchase->disputed_block = event->block_number;
-		purchase->window_end_sec = event->deadline_sec; // the attestor's time
-		if (session->state != SESSION_SETTLING)
-			return false;
-		session_store_transition(
-			txn, session, SESSION_DISPUTED, now_ns(life), "the buyer contests the usage"
-		);
-		return true;
+		purchase->accepted_bytes = event->bytes;
+		purchase->resolve_until_sec = event->deadline_sec;
+		return false; // the round moves it
 	case CHAIN_EVENT_SETTLED:
-		// By whomever: nobody is served on a settled session. That it is over for us is the
-		// outbox's word, which waits for a final block.
+		// By whomever: nobody is served on a settled session. It is over for us when the block
+		// is final.
+		apply_settled(purchase, event);
 		return lifecycle_stop_serving(life, txn, session, "settled on chain");
 	case CHAIN_EVENT_CREATED:
-	case CHAIN_EVENT_CLAIMED:
 	case CHAIN_EVENT_SKIPPED:
 		return false;
 	}
@@ -237,6 +248,34 @@ bool lifecycle_apply_event(
 	is_changed = apply_known(life, txn, event, ret, &purchase);
 	purchase_save(txn, &purchase);
 	return is_changed;
+}
+
+// The states that the chain alone decides on. Returns: true when the session changed.
+bool lifecycle_follow_chain(
+	struct lifecycle *life,
+	struct db_txn *txn,
+	struct session *session,
+	const struct purchase *purchase
+)
+{
+	enum session_state to = session->state;
+	const char *reason = "";
+
+	if (purchase->created_block == 0 &&
+	    session_state_check_transition(session->state, SESSION_VOID, session->former)) {
+		to = SESSION_VOID;
+		reason = "its creation was reorganised out";
+	} else if (purchase->disputed_block != 0 && session->state == SESSION_SETTLING) {
+		to = SESSION_DISPUTED;
+		reason = "the buyer contests the usage";
+	} else if (purchase->disputed_block == 0 && session->state == SESSION_DISPUTED) {
+		to = SESSION_SETTLING;
+		reason = "the dispute was reorganised out";
+	}
+	if (to == session->state)
+		return false;
+	session_store_transition(txn, session, to, now_ns(life), reason);
+	return true;
 }
 
 // ---- reorganisations -------------------------------------------------------------------------
@@ -277,9 +316,22 @@ static void undo_top_ups(
 	session_store_audit(txn, now_ns(life), session->id, "top-up reorganised out", detail);
 }
 
-static bool can_be_void(const struct session *session)
+static void undo_settlement(uint64_t to, struct purchase *purchase)
 {
-	return session_state_check_transition(session->state, SESSION_VOID, session->former);
+	const struct chain_event nothing = {.block_number = 0};
+
+	if (purchase->settled_block > to)
+		apply_settled(purchase, &nothing);
+	if (purchase->proposed_block > to) {
+		purchase->proposed_block = 0;
+		purchase->proposed_bytes = 0;
+		purchase->window_end_sec = 0;
+	}
+	if (purchase->disputed_block > to) {
+		purchase->disputed_block = 0;
+		purchase->accepted_bytes = 0;
+		purchase->resolve_until_sec = 0;
+	}
 }
 
 static void unwind_one(
@@ -291,27 +343,16 @@ static void unwind_one(
 )
 {
 	undo_top_ups(life, txn, to, session, purchase);
+	undo_settlement(to, purchase);
 	if (purchase->closed_block > to) {
 		// It goes on ending: a buyer who closed it once has no use for it.
 		purchase->closed_block = 0;
 		purchase->reclaim_from_sec = 0;
 	}
-	if (purchase->proposed_block > to) {
-		purchase->proposed_block = 0;
-		purchase->window_end_sec = 0;
-	}
-	if (purchase->disputed_block > to) {
-		purchase->disputed_block = 0;
-		if (session->state == SESSION_DISPUTED)
-			session_store_transition(
-				txn, session, SESSION_SETTLING, now_ns(life), "reorganised"
-			);
-	}
-	if (purchase->created_block > to && can_be_void(session))
-		session_store_transition(
-			txn, session, SESSION_VOID, now_ns(life), "its creation was reorganised out"
-		);
+	if (purchase->created_block > to)
+		purchase->created_block = 0;
 	purchase_save(txn, purchase);
+	lifecycle_follow_chain(life, txn, session, purchase);
 }
 
 void lifecycle_apply_unwound(

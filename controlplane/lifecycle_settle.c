@@ -3,13 +3,15 @@
 // From final usage to a final settlement, in the way that was bought:
 //   voucher     finalise at the newest voucher, at once when it covers the usage, else after the
 //               patience; never more than was signed
-//   others      finalise where a voucher covers the usage or nothing was used; else propose, and
+//   attested    finalise by the attestor's word; where none came within the patience propose, and
+//               finalise by it when it comes later
+//   optimistic  finalise where a voucher covers the usage or nothing was used; else propose, and
 //               execute after the window
-// The settlement is queued in the transaction that decides on it. Loop's thread.
+// A dispute is answered in lifecycle_dispute.c. Whatever is done is queued in the transaction that
+// decides on it. What others settled is believed when it is deep in the chain. Loop's thread.
 #include "controlplane/attest/attest_store.h"
 #include "controlplane/lifecycle_private.h"
 #include "controlplane/session/session_store.h"
-#include "controlplane/settle/settle_outbox.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,54 +20,23 @@
 #define BYTES_PER_GB 1000000000ull
 // After this much a reorganisation of its settlement is history, and the purchase is looked at no more.
 #define RETIRE_SEC (24 * 3600)
-// Chain and host clocks may be a minute apart before it is an alert.
-#define CLOCK_SKEW_SEC 60
-
-static uint64_t now_sec(const struct lifecycle *life)
-{
-	return clock_unix_ns(life->conf.clock) / NS_PER_SEC;
-}
+#define SETTLE_CONFIRMATIONS 10 // where the chain names none
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
-// When the buyer could take the money back: settled well before, by the outbox's margin.
-static uint64_t reclaim_from(const struct purchase *purchase)
+static uint64_t max_u64(uint64_t a, uint64_t b)
 {
-	return purchase->closed_block != 0 ? purchase->reclaim_from_sec
-					   : purchase->expires_sec + LIFECYCLE_GRACE_MIN_SEC;
+	return a > b ? a : b;
 }
 
-static bool may_wait_for_voucher(const struct lifecycle *life, const struct purchase *purchase)
-{
-	uint64_t patience_sec = life->conf.config->voucher.patience_sec;
-	// However patient the operator is: half of the shortest grace stays for the chain.
-	uint64_t until =
-		min_u64(purchase->final_unix_sec + patience_sec,
-			reclaim_from(purchase) - LIFECYCLE_GRACE_MIN_SEC / 2);
-
-	return now_sec(life) < until;
-}
-
-static enum chain_call_kind decide(
-	const struct purchase *purchase, uint64_t used_bytes, struct chain_item *item
+const struct lifecycle_chain *lifecycle_chain_of(
+	const struct lifecycle *life, const struct session *session
 )
 {
-	enum chain_call_kind kind = CHAIN_CALL_FINALIZE;
-
-	item->bytes_used = min_u64(used_bytes, purchase->bought_bytes);
-	if (purchase->mode == PURCHASE_VOUCHER)
-		item->bytes_used = min_u64(item->bytes_used, purchase->voucher_bytes);
-	else if (item->bytes_used > purchase->voucher_bytes)
-		kind = CHAIN_CALL_PROPOSE;
-	if (kind == CHAIN_CALL_FINALIZE && item->bytes_used != 0) {
-		item->voucher_bytes = purchase->voucher_bytes;
-		memcpy(item->voucher_r, purchase->voucher_r, 32);
-		memcpy(item->voucher_vs, purchase->voucher_vs, 32);
-	}
-	return kind;
+	return lifecycle_find_chain(life, session->identity.chain, session->identity.contract);
 }
 
 // floor(bytes × price / 10^9): what it earns before the fee, to weigh batches by.
@@ -83,167 +54,296 @@ static struct u256 value_of(const struct purchase *purchase, uint64_t bytes)
 	return value;
 }
 
-static bool queue(
-	struct lifecycle *life,
-	struct db_txn *txn,
-	struct session *session,
-	const struct purchase *purchase
+void lifecycle_fill_call(
+	const struct purchase *purchase, const struct session *session, struct chain_item *item
 )
 {
-	const struct lifecycle_chain *chain =
-		lifecycle_find_chain(life, session->identity.chain, session->identity.contract);
-	struct settle_request request = {.deadline_sec = reclaim_from(purchase)};
+	memcpy(item->session_id, session->identity.id, 32);
+	item->voucher_bytes = purchase->voucher_bytes;
+	memcpy(item->voucher_r, purchase->voucher_r, 32);
+	memcpy(item->voucher_vs, purchase->voucher_vs, 32);
+	memcpy(item->attestation_r, purchase->attestation_r, 32);
+	memcpy(item->attestation_vs, purchase->attestation_vs, 32);
+}
+
+static void strip_voucher(struct chain_item *item)
+{
+	item->voucher_bytes = 0;
+	memset(item->voucher_r, 0, 32);
+	memset(item->voucher_vs, 0, 32);
+}
+
+static void strip_attestation(struct chain_item *item)
+{
+	memset(item->attestation_r, 0, 32);
+	memset(item->attestation_vs, 0, 32);
+}
+
+bool lifecycle_queue(
+	struct lifecycle *life,
+	struct lifecycle_round *round,
+	enum chain_call_kind kind,
+	struct chain_item *item,
+	uint64_t deadline_sec
+)
+{
+	const struct lifecycle_chain *chain = lifecycle_chain_of(life, round->session);
+	struct settle_request request = {.kind = kind, .deadline_sec = deadline_sec};
 
 	if (chain == NULL)
-		return false; // its chain is not configured now: it waits
-	memcpy(request.item.session_id, session->identity.id, 32);
-	memcpy(request.voucher_signer, purchase->voucher_signer, 32);
-	request.kind = decide(purchase, lifecycle_billed_bytes(life, session->id), &request.item);
-	request.value = value_of(purchase, request.item.bytes_used);
-	if (!attest_store_root(txn, session->id, request.item.checkpoints_root))
-		return false;
-	return settle_queue(txn, &chain->driver, &request, NULL) == 0;
-}
-
-// The second half of a proposal. Its bytes and root are the proposal's.
-static bool queue_execution(
-	struct lifecycle *life,
-	struct db_txn *txn,
-	const struct session *session,
-	const struct purchase *purchase,
-	const struct settle_item *proposal
-)
-{
-	const struct lifecycle_chain *chain =
-		lifecycle_find_chain(life, session->identity.chain, session->identity.contract);
-	struct settle_request request = {
-		.kind = CHAIN_CALL_EXECUTE,
-		.item = proposal->call,
-		.value = proposal->value,
-	};
-
-	if (chain == NULL || purchase->window_end_sec == 0 ||
-	    now_sec(life) < purchase->window_end_sec + CLOCK_SKEW_SEC)
-		return false;
-	return settle_queue(txn, &chain->driver, &request, NULL) == 0;
-}
-
-static void finish(
-	struct lifecycle *life,
-	struct db_txn *txn,
-	struct session *session,
-	struct purchase *purchase,
-	const struct settle_item *item
-)
-{
-	enum session_state to = item->bytes == 0 ? SESSION_REFUNDED : SESSION_SETTLED;
-	char detail[128];
-
-	snprintf(
-		detail,
-		sizeof(detail),
-		"%" PRIu64 " bytes in block %" PRIu64,
-		item->bytes,
-		item->block_number
+		return false; // not configured now: it waits
+	if (kind != CHAIN_CALL_FINALIZE && kind != CHAIN_CALL_CLAIM)
+		strip_voucher(item);
+	if (kind != CHAIN_CALL_FINALIZE_ATTESTED && kind != CHAIN_CALL_RESOLVE)
+		strip_attestation(item);
+	request.item = *item;
+	request.value = value_of(
+		round->purchase, kind == CHAIN_CALL_CLAIM ? item->voucher_bytes : item->bytes_used
 	);
-	session_store_transition(txn, session, to, clock_unix_ns(life->conf.clock), detail);
-	purchase->settled_unix_sec = now_sec(life);
-	purchase_save(txn, purchase);
-}
-
-static bool settle_open(
-	struct lifecycle *life,
-	struct db_txn *txn,
-	struct session *session,
-	struct purchase *purchase,
-	bool *ret_is_queued
-)
-{
-	struct settle_item item;
-
-	if (purchase->final_unix_sec == 0) {
-		purchase->final_unix_sec = now_sec(life);
-		purchase_save(txn, purchase);
-	}
-	if (!settle_item_find(txn, session->identity.chain, session->identity.id, &item)) {
-		uint64_t used =
-			min_u64(lifecycle_billed_bytes(life, session->id), purchase->bought_bytes);
-		if (purchase->mode == PURCHASE_VOUCHER && purchase->voucher_bytes < used &&
-		    may_wait_for_voucher(life, purchase))
-			return true; // final_unix_sec may be new
-		*ret_is_queued = queue(life, txn, session, purchase);
-		return true;
-	}
-	bool is_changed = session_store_set_review(
-		txn,
-		session,
-		SESSION_REVIEW_SETTLEMENT,
-		item.is_review || item.state == SETTLE_ITEM_HELD,
-		clock_unix_ns(life->conf.clock),
-		item.reason
-	);
-	if (item.state != SETTLE_ITEM_DONE)
-		return is_changed;
-	if (item.kind == CHAIN_CALL_PROPOSE) {
-		*ret_is_queued = queue_execution(life, txn, session, purchase, &item);
-		return is_changed || *ret_is_queued;
-	}
-	finish(life, txn, session, purchase, &item);
+	memcpy(request.voucher_signer, round->purchase->voucher_signer, 32);
+	memcpy(request.attestor, round->purchase->attestor, 32);
+	memcpy(request.asset, round->purchase->asset, 32);
+	if (settle_queue(round->txn, &chain->driver, &request, NULL) != 0)
+		return false;
+	round->is_changed = true;
+	round->is_queued = true;
 	return true;
 }
 
-// A reorganisation may take a settlement back that was final: then it is open again.
-static bool watch_settled(
-	struct lifecycle *life,
-	struct db_txn *txn,
-	struct session *session,
-	struct purchase *purchase
+// ---- usage that is final ----------------------------------------------------------------------
+
+static bool is_covered(const struct purchase *purchase, uint64_t used_bytes)
+{
+	switch ((enum purchase_mode)purchase->mode) {
+	case PURCHASE_VOUCHER:
+		return purchase->voucher_bytes >= used_bytes;
+	case PURCHASE_ATTESTED:
+		return purchase_is_attested(purchase) || purchase->voucher_bytes >= used_bytes;
+	case PURCHASE_OPTIMISTIC:
+	case PURCHASE_N_MODE:
+		return true;
+	}
+	return true;
+}
+
+static bool may_wait(const struct lifecycle *life, const struct lifecycle_round *round)
+{
+	uint64_t until_sec =
+		round->purchase->final_unix_sec + life->conf.config->voucher.patience_sec;
+	uint64_t reclaim_sec = purchase_reclaim_from(round->purchase);
+
+	// However patient the operator is: half of the shortest grace stays for the chain.
+	return round->now_sec == 0 ||
+		(round->now_sec < until_sec && round->now_sec + LIFECYCLE_MARGIN_SEC < reclaim_sec);
+}
+
+static enum chain_call_kind decide(
+	const struct purchase *purchase, uint64_t used_bytes, struct chain_item *item
 )
 {
-	struct settle_item item;
+	uint64_t paid_bytes = purchase_paid_bytes(purchase);
 
-	if (settle_item_find(txn, session->identity.chain, session->identity.id, &item) &&
-	    item.state != SETTLE_ITEM_DONE) {
+	if (purchase->mode == PURCHASE_ATTESTED && purchase_is_attested(purchase)) {
+		item->bytes_used = purchase->attested_bytes;
+		memcpy(item->checkpoints_root, purchase->attested_root, 32);
+		return CHAIN_CALL_FINALIZE_ATTESTED;
+	}
+	item->bytes_used = max_u64(used_bytes, paid_bytes);
+	if (purchase->mode == PURCHASE_VOUCHER)
+		item->bytes_used =
+			max_u64(min_u64(used_bytes, purchase->voucher_bytes), paid_bytes);
+	else if (item->bytes_used > max_u64(purchase->voucher_bytes, paid_bytes))
+		return CHAIN_CALL_PROPOSE;
+	// What is paid already needs no signature again.
+	if (item->bytes_used == paid_bytes)
+		strip_voucher(item);
+	return CHAIN_CALL_FINALIZE;
+}
+
+static void settle_final(struct lifecycle *life, struct lifecycle_round *round)
+{
+	struct purchase *purchase = round->purchase;
+	uint64_t used_bytes =
+		min_u64(lifecycle_billed_bytes(life, round->session->id), purchase->bought_bytes);
+	struct chain_item item = {0};
+
+	if (purchase->final_unix_sec == 0 && round->now_sec != 0) {
+		purchase->final_unix_sec = round->now_sec;
+		lifecycle_keep(round, LIFECYCLE_STEP_FINAL_STORED);
+	}
+	if (!is_covered(purchase, used_bytes) && may_wait(life, round))
+		return;
+	lifecycle_fill_call(purchase, round->session, &item);
+	if (!attest_store_root(round->txn, round->session->id, item.checkpoints_root))
+		return;
+	enum chain_call_kind kind = decide(purchase, used_bytes, &item);
+	if (lifecycle_queue(life, round, kind, &item, purchase_reclaim_from(purchase)))
+		round->step = LIFECYCLE_STEP_QUEUED_STORED;
+}
+
+// ---- a proposal that stands -------------------------------------------------------------------
+
+void lifecycle_queue_end(
+	struct lifecycle *life,
+	struct lifecycle_round *round,
+	const struct chain_item *former,
+	enum chain_call_kind kind
+)
+{
+	struct chain_item item = *former;
+
+	lifecycle_fill_call(round->purchase, round->session, &item);
+	if (kind != CHAIN_CALL_EXECUTE) {
+		item.bytes_used = round->purchase->attested_bytes;
+		memcpy(item.checkpoints_root, round->purchase->attested_root, 32);
+	}
+	if (lifecycle_queue(life, round, kind, &item, 0))
+		round->step = LIFECYCLE_STEP_EXECUTION_STORED;
+}
+
+static void follow_proposal(
+	struct lifecycle *life, struct lifecycle_round *round, const struct settle_item *proposal
+)
+{
+	const struct purchase *purchase = round->purchase;
+	bool is_standing = proposal->state == SETTLE_ITEM_DONE || purchase->proposed_block != 0;
+
+	if (round->session->state == SESSION_DISPUTED)
+		lifecycle_dispute(life, round, proposal);
+	else if (purchase->mode == PURCHASE_ATTESTED && purchase_is_attested(purchase))
+		lifecycle_queue_end(life, round, &proposal->call, CHAIN_CALL_FINALIZE_ATTESTED);
+	else if (is_standing && purchase->window_end_sec != 0 && round->now_sec >= purchase->window_end_sec && proposal->state == SETTLE_ITEM_DONE)
+		lifecycle_queue_end(life, round, &proposal->call, CHAIN_CALL_EXECUTE);
+}
+
+// ---- the end ----------------------------------------------------------------------------------
+
+static void finish(
+	struct lifecycle *life, struct lifecycle_round *round, uint64_t bytes, uint64_t block_number
+)
+{
+	enum session_state to = bytes == 0 ? SESSION_REFUNDED : SESSION_SETTLED;
+	char detail[128];
+
+	snprintf(
+		detail, sizeof(detail), "%" PRIu64 " bytes in block %" PRIu64, bytes, block_number
+	);
+	session_store_transition(
+		round->txn, round->session, to, clock_unix_ns(life->conf.clock), detail
+	);
+	round->purchase->settled_unix_sec =
+		round->now_sec != 0 ? round->now_sec : clock_unix_ns(life->conf.clock) / NS_PER_SEC;
+	lifecycle_keep(round, LIFECYCLE_STEP_OUTCOME_STORED);
+}
+
+// By the buyer's execute or reclaim, the attestor's resolve, the operator by hand.
+static bool is_settled_by_others(struct lifecycle *life, struct lifecycle_round *round)
+{
+	const struct lifecycle_chain *chain = lifecycle_chain_of(life, round->session);
+	uint64_t depth = SETTLE_CONFIRMATIONS, next_block = 0;
+
+	if (round->purchase->settled_block == 0 || chain == NULL)
+		return false;
+	if (chain->settle_confirmations != 0)
+		depth = chain->settle_confirmations;
+	return lifecycle_chain_time(round->txn, round->session, &next_block) != 0 &&
+		next_block >= round->purchase->settled_block + depth;
+}
+
+static void note_review(
+	struct lifecycle *life, struct lifecycle_round *round, const struct settle_item *item
+)
+{
+	if (!session_store_set_review(
+		    round->txn,
+		    round->session,
+		    SESSION_REVIEW_SETTLEMENT,
+		    item->is_review || item->state == SETTLE_ITEM_HELD,
+		    clock_unix_ns(life->conf.clock),
+		    item->reason
+	    ))
+		return;
+	round->is_changed = true;
+	round->step = LIFECYCLE_STEP_REVIEW_STORED;
+}
+
+static bool find(
+	const struct lifecycle_round *round, enum settle_phase phase, struct settle_item *ret
+)
+{
+	const struct session_identity *identity = &round->session->identity;
+
+	return settle_item_find_phase(round->txn, identity->chain, identity->id, phase, ret);
+}
+
+// An end that nobody was told of takes the form of what is better.
+static void follow_end(
+	struct lifecycle *life, struct lifecycle_round *round, const struct settle_item *end
+)
+{
+	if (end->state != SETTLE_ITEM_QUEUED && end->state != SETTLE_ITEM_HELD)
+		return;
+	if (round->session->state == SESSION_DISPUTED)
+		lifecycle_redirect(life, round, end);
+	else if (end->kind == CHAIN_CALL_FINALIZE &&
+		 round->purchase->voucher_bytes > end->call.voucher_bytes &&
+		 lifecycle_billed_bytes(life, round->session->id) > end->call.bytes_used)
+		settle_final(life, round);
+}
+
+static void settle_open(struct lifecycle *life, struct lifecycle_round *round)
+{
+	struct settle_item end, proposal;
+	bool has_end = find(round, SETTLE_PHASE_END, &end);
+	bool has_proposal = find(round, SETTLE_PHASE_PROPOSAL, &proposal);
+
+	if (has_end || has_proposal)
+		note_review(life, round, has_end ? &end : &proposal);
+	if (has_end && end.state == SETTLE_ITEM_DONE)
+		finish(life, round, end.bytes, end.block_number);
+	else if (is_settled_by_others(life, round))
+		finish(life, round, round->purchase->settled_bytes, round->purchase->settled_block);
+	else if (round->purchase->settled_block != 0)
+		return; // not deep enough
+	else if (has_end)
+		follow_end(life, round, &end);
+	else if (has_proposal)
+		follow_proposal(life, round, &proposal);
+	else if (round->purchase->proposed_block == 0)
+		settle_final(life, round);
+	// else the operator proposed it by hand, and executes it so
+}
+
+// A reorganisation may take a settlement back that was final: then it is open again.
+static void watch_settled(struct lifecycle *life, struct lifecycle_round *round)
+{
+	struct purchase *purchase = round->purchase;
+	struct settle_item end;
+	bool has_end = find(round, SETTLE_PHASE_END, &end);
+	bool is_standing =
+		purchase->settled_block != 0 || (has_end && end.state == SETTLE_ITEM_DONE);
+
+	if (!is_standing) {
 		session_store_transition(
-			txn,
-			session,
+			round->txn,
+			round->session,
 			SESSION_SETTLING,
 			clock_unix_ns(life->conf.clock),
 			"its settlement was reorganised out"
 		);
 		purchase->settled_unix_sec = 0;
-		purchase_save(txn, purchase);
-		return true;
+		lifecycle_keep(round, LIFECYCLE_STEP_REOPENED_STORED);
+	} else if (round->now_sec >= purchase->settled_unix_sec + RETIRE_SEC) {
+		purchase_retire(round->txn, round->session->id);
+		round->is_changed = true;
+		round->step = LIFECYCLE_STEP_RETIRED_STORED;
 	}
-	if (now_sec(life) < purchase->settled_unix_sec + RETIRE_SEC)
-		return false;
-	purchase_retire(txn, session->id);
-	return true;
 }
 
-bool lifecycle_settle(
-	struct lifecycle *life,
-	struct db_txn *txn,
-	struct session *session,
-	struct purchase *purchase,
-	bool *ret_is_queued
-)
+void lifecycle_settle(struct lifecycle *life, struct lifecycle_round *round)
 {
-	switch (session->state) {
-	case SESSION_SETTLING:
-	case SESSION_DISPUTED:
-		return settle_open(life, txn, session, purchase, ret_is_queued);
-	case SESSION_SETTLED:
-	case SESSION_REFUNDED:
-		return watch_settled(life, txn, session, purchase);
-	case SESSION_PENDING:
-	case SESSION_PROVISIONED:
-	case SESSION_ACTIVE:
-	case SESSION_SUSPENDED:
-	case SESSION_DRAINING:
-	case SESSION_VOID:
-	case SESSION_N_STATE:
-		return false;
-	}
-	return false;
+	if (round->session->state == SESSION_SETTLED || round->session->state == SESSION_REFUNDED)
+		watch_settled(life, round);
+	else
+		settle_open(life, round);
 }

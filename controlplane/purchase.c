@@ -14,6 +14,31 @@ const char *purchase_mode_name(unsigned int mode)
 	return mode < PURCHASE_N_MODE ? names[mode] : "unknown";
 }
 
+bool purchase_is_attested(const struct purchase *purchase)
+{
+	static const uint8_t none[32];
+
+	return memcmp(purchase->attestation_r, none, 32) != 0 ||
+		memcmp(purchase->attestation_vs, none, 32) != 0;
+}
+
+uint64_t purchase_paid_bytes(const struct purchase *purchase)
+{
+	return purchase->claimed_bytes > purchase->accepted_bytes ? purchase->claimed_bytes
+								  : purchase->accepted_bytes;
+}
+
+uint64_t purchase_reclaim_from(const struct purchase *purchase)
+{
+	uint64_t grace_sec = purchase->grace_sec > PURCHASE_GRACE_MIN_SEC ? purchase->grace_sec
+									  : PURCHASE_GRACE_MIN_SEC;
+	uint64_t from;
+
+	if (purchase->closed_block != 0)
+		return purchase->reclaim_from_sec;
+	return __builtin_add_overflow(purchase->expires_sec, grace_sec, &from) ? UINT64_MAX : from;
+}
+
 bool purchase_load(struct db_txn *txn, uint64_t session_id, struct purchase *ret)
 {
 	const struct db_key key = db_key_u64(session_id);

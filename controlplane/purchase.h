@@ -15,6 +15,8 @@
 #define PURCHASE_TOP_UPS_MAX \
 	16 // undoable ones; deeper than any reorganisation that anybody survives
 
+#define PURCHASE_GRACE_MIN_SEC (6 * 3600) // the contract's shortest grace
+
 enum purchase_mode { PURCHASE_VOUCHER, PURCHASE_ATTESTED, PURCHASE_OPTIMISTIC, PURCHASE_N_MODE };
 
 const char *purchase_mode_name(unsigned int mode);
@@ -31,27 +33,55 @@ struct purchase {
 	uint8_t voucher_signer[32];
 	uint8_t asset[32];
 	uint8_t usage_signer[32];
+	uint8_t attestor[32]; // zero: nobody
 	struct u256 price_per_gb;
 	uint32_t mode; // enum purchase_mode
 	uint32_t n_top_ups;
 	uint64_t created_block;
 	uint64_t bought_bytes;
-	uint64_t expires_sec; // chain time
+	uint64_t expires_sec; // chain time, as all times here
+	uint64_t grace_sec; // from the expiry, or the close, to the buyer's reclaim
 	struct purchase_top_up top_ups[PURCHASE_TOP_UPS_MAX]; // oldest first
 	uint64_t closed_block; // closeSession; 0: not closed
-	uint64_t reclaim_from_sec; // when the buyer may reclaim; 0: grace after expiry, see settle
+	uint64_t reclaim_from_sec; // of a closed one: when the buyer may reclaim
 	uint64_t proposed_block; // 0: none that stands
+	uint64_t proposed_bytes;
 	uint64_t window_end_sec; // of the proposal
 	uint64_t disputed_block; // 0: none that stands
+	uint64_t resolve_until_sec; // of the dispute: the attestor's time
+	uint64_t accepted_bytes; // by the buyer in the dispute
+	uint64_t claimed_bytes; // highest claim that the contract took
+	// Settled by whomever, as the contract said; it counts when it is deep enough.
+	uint64_t settled_block; // 0: it was not
+	uint64_t settled_bytes;
+	uint8_t settled_tx_id[32];
+	struct u256 settled_operator_amount;
+	struct u256 settled_fee_amount;
+	struct u256 settled_refund;
 	// Newest voucher; all zero: none.
 	uint64_t voucher_bytes;
 	uint8_t voucher_r[32];
 	uint8_t voucher_vs[32];
-	uint64_t voucher_unix_sec; // when it came
+	uint64_t voucher_unix_sec; // when it came, by the host's clock
+	// The attestor's word; all zero: none.
+	uint64_t attested_bytes;
+	uint8_t attested_root[32];
+	uint8_t attestation_r[32];
+	uint8_t attestation_vs[32];
+	uint64_t warned_bytes; // the quota of which nine tenths were used, when that was noted
 	uint64_t waiting_unix_sec; // gate closed at the credit since; 0: it is not
 	uint64_t final_unix_sec; // usage is final since; 0: it is not
 	uint64_t settled_unix_sec; // settled or refunded since; 0: it is not
 };
+
+// That the attestor's signature is there.
+bool purchase_is_attested(const struct purchase *purchase);
+
+// What the contract has paid at least: nothing settles below it.
+uint64_t purchase_paid_bytes(const struct purchase *purchase);
+
+// When the buyer could take the money back, in chain time.
+uint64_t purchase_reclaim_from(const struct purchase *purchase);
 
 // Returns: false when the session was not bought on a chain, or the transaction has failed.
 bool purchase_load(struct db_txn *txn, uint64_t session_id, struct purchase *ret);

@@ -18,10 +18,15 @@ const char *settle_failpoint_name(enum settle_step step)
 	return settle_failpoint_names[step];
 }
 
-void settle_failpoint(enum settle_step step)
+void settle_failpoint_hit(const char *step_name)
 {
 	const char *name = getenv("TOLLWIRE_FAILPOINT");
 
-	if (name != NULL && strcmp(name, settle_failpoint_names[step]) == 0)
+	if (name != NULL && strcmp(name, step_name) == 0)
 		kill(getpid(), SIGKILL);
+}
+
+void settle_failpoint(enum settle_step step)
+{
+	settle_failpoint_hit(settle_failpoint_names[step]);
 }

@@ -31,6 +31,9 @@ enum settle_step { SETTLE_STEP_LIST(SETTLE_STEP_ENUM) SETTLE_N_STEP };
 #ifdef SETTLE_FAILPOINTS
 /* Kills this process when the environment's TOLLWIRE_FAILPOINT names the step. */
 void settle_failpoint(enum settle_step step);
+
+/* The same for a step of another list (lifecycle_failpoint.h), by its name. */
+void settle_failpoint_hit(const char *step_name);
 const char *settle_failpoint_name(enum settle_step step);
 #else
 static inline void settle_failpoint(enum settle_step step)

@@ -40,6 +40,32 @@ struct usage_view {
 	uint16_t owner; // worker, or ABI_OWNER_NONE
 };
 
+// Its gate is closed at the limit that the store wants to be in force now, not at an older, lower one.
+static inline bool usage_view_is_at_limit(
+	const struct usage_view *view, const struct session *session
+)
+{
+	return view->is_in_dataplane && view->gate == ABI_GATE_QUOTA &&
+		view->limit_bytes == session_limit_bytes(session);
+}
+
+// Waiting for a voucher: closed at what vouchers cover and the credit, with quota left. No end.
+static inline bool usage_view_is_waiting(
+	const struct usage_view *view, const struct session *session
+)
+{
+	return usage_view_is_at_limit(view, session) &&
+		session_limit_bytes(session) < session->quota_bytes;
+}
+
+static inline bool usage_view_is_used_up(
+	const struct usage_view *view, const struct session *session
+)
+{
+	return usage_view_is_at_limit(view, session) &&
+		session_limit_bytes(session) == session->quota_bytes;
+}
+
 struct usage_book;
 
 struct usage_book_conf {

@@ -19,7 +19,9 @@ static void finish(const struct usage_harvest *harvest, struct db_txn *txn, stru
 {
 	uint64_t now_ns = harvest->now_unix_ns;
 
-	if (session->state != SESSION_DRAINING && session->state != SESSION_VOID)
+	// Settling with a slot: its contract's deadline came before the data plane's answer.
+	if (session->state != SESSION_DRAINING && session->state != SESSION_VOID &&
+	    session_state_is_live(session->state))
 		return;
 	if (session->has_slot) {
 		session_allot_release(txn, harvest->config, now_ns / NS_PER_SEC, session);

@@ -17,6 +17,7 @@
 #define MB 1000000ull
 #define GB 1000000000ull
 #define PATIENCE_SEC 600
+#define ATTESTOR 0xa7
 
 static const uint8_t contract[32] = {[12] = 0xe5, [31] = 1};
 static const uint8_t signer_key[32] = {[31] = 7};
@@ -27,6 +28,7 @@ struct story {
 	struct evm_signer *signer;
 	uint64_t id;
 	uint64_t block;
+	uint64_t chain_sec; // time of the newest block
 };
 
 // The driver's own check, without its endpoints.
@@ -48,11 +50,30 @@ static inline int verify_voucher(
 	return evm_escrow_verify_voucher(separator, item->session_id, signer + 12, &voucher);
 }
 
-static const struct chain_driver_ops ops = {.verify_voucher = verify_voucher};
+// The attestor of these tests signs with 32 equal bytes; the driver's own check is tested elsewhere.
+static inline int verify_attestation(
+	void *driver,
+	const struct chain_item *item,
+	const uint8_t attestor[32],
+	char why[CHAIN_WHY_SIZE]
+)
+{
+	(void)driver;
+	snprintf(why, CHAIN_WHY_SIZE, "not by the attestor");
+	return memcmp(item->attestation_r, attestor, 32) == 0 ? 0 : -EBADMSG;
+}
+
+static const struct chain_driver_ops ops = {
+	.verify_voucher = verify_voucher,
+	.verify_attestation = verify_attestation,
+};
 
 static inline void open_life(struct story *story)
 {
-	struct lifecycle_chain chain = {.driver = {.ops = &ops, .chain_id = CHAIN_ID}};
+	struct lifecycle_chain chain = {
+		.driver = {.ops = &ops, .chain_id = CHAIN_ID},
+		.settle_confirmations = 3,
+	};
 	const struct lifecycle_conf conf = {
 		.db = story->set.fix.db,
 		.config = &story->set.fix.config,
@@ -80,6 +101,7 @@ static inline int setup(void **state)
 	assert_int_equal(session_add(set->fix.sessions, &add, &set->session, &set->fix.err), 0);
 	assert_int_equal(evm_signer_create(&story->signer, signer_key), 0);
 	story->block = 100;
+	story->chain_sec = FIXTURE_UNIX_SEC;
 	open_life(story);
 	start_dp(set);
 	round_trip(set);
@@ -124,12 +146,14 @@ static inline void settle_down(struct story *story)
 	restart(story);
 }
 
-static inline void put_step(struct story *story, const struct chain_step *step)
+static inline void put_step(struct story *story, struct chain_step step)
 {
 	struct db_txn txn;
 
+	step.cursor.next_block = story->block + 1;
+	step.cursor.read_time_sec = step.is_unwound ? 0 : story->chain_sec;
 	db_txn_begin_write(&txn, story->set.fix.db);
-	chain_inbox_put_step(&txn, CHAIN_ID, contract, step);
+	chain_inbox_put_step(&txn, CHAIN_ID, contract, &step);
 	assert_int_equal(db_txn_commit(&txn), 0);
 	settle_down(story);
 }
@@ -140,14 +164,22 @@ static inline void say(struct story *story, struct chain_event event)
 
 	memset(event.session_id, 0x51, sizeof(event.session_id));
 	event.block_number = ++story->block;
-	put_step(story, &step);
+	event.block_time_sec = story->chain_sec;
+	put_step(story, step);
+}
+
+// Blocks without events.
+static inline void mine(struct story *story, uint64_t n_blocks, uint64_t sec)
+{
+	story->block += n_blocks;
+	story->chain_sec += sec;
+	put_step(story, (struct chain_step){.n_events = 0});
 }
 
 static inline void unwind(struct story *story, uint64_t to)
 {
-	const struct chain_step step = {.is_unwound = true, .unwound_to = to};
-
-	put_step(story, &step);
+	put_step(story, (struct chain_step){.is_unwound = true, .unwound_to = to});
+	mine(story, 1, 0);
 }
 
 static inline struct session now(struct story *story)
@@ -188,6 +220,7 @@ static inline void create(struct story *story, enum purchase_mode mode, uint64_t
 	};
 
 	evm_signer_address(story->signer, event.voucher_signer + 12);
+	memset(event.attestor, ATTESTOR, sizeof(event.attestor));
 	say(story, event);
 	story->id = 2; // after alice
 	assert_state(story, SESSION_PENDING);
@@ -296,5 +329,5 @@ static inline struct settle_item assert_item(
 static inline void pass_time(struct story *story, uint64_t sec)
 {
 	clock_manual_advance(&story->set.fix.manual, sec * NS_PER_SEC);
-	settle_down(story);
+	mine(story, 1, sec);
 }

@@ -54,7 +54,6 @@ static void test_patience(void **state)
 	assert_true(bought(story).waiting_unix_sec != 0);
 	pass_time(story, 61);
 	assert_state(story, SESSION_SETTLING);
-	pass_time(story, PATIENCE_SEC);
 	assert_item(story, CHAIN_CALL_FINALIZE, 300000, 300000);
 }
 
