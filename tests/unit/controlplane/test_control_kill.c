@@ -187,11 +187,63 @@ static void test_kill_at_every_step_of_finishing(void **state)
 	}
 }
 
+// The buyer's key is replaced and the control plane killed at each step until the data plane has it.
+static bool replace_key(int steps, bool before)
+{
+	struct control_fixture fix;
+	struct fake_dataplane dp;
+	struct session session;
+	uint8_t key[32];
+	const struct session_peer peer = {.public_key = key, .chosen_unix_sec = FIXTURE_UNIX_SEC};
+
+	control_fixture_public_key(key, 2);
+	control_fixture_init(&fix);
+	uint64_t id = add_alice(&fix);
+	assert_int_equal(fake_dataplane_start(&dp, fix.config.node.runtime_dir), 0);
+	assert_true(run_child(&fix, &dp, 0, false));
+	uint64_t billed = fake_dataplane_bill(&dp, 0, 1500, 23);
+	control_fixture_open(&fix, false);
+	assert_int_equal(session_set_peer(fix.sessions, id, &peer, &session, &fix.err), 0);
+	control_fixture_close(&fix);
+
+	bool is_done = run_child(&fix, &dp, steps, before);
+	if (dp.adds[0].generation != 0) // else it is between the keys
+		billed += fake_dataplane_bill(&dp, 0, 1, 0);
+	assert_true(run_child(&fix, &dp, 0, false));
+	control_fixture_open(&fix, false);
+	assert_int_equal(session_get(fix.sessions, id, &session, &fix.err), 0);
+	control_fixture_close(&fix);
+	assert_false(session.is_key_replaced);
+	assert_int_equal(session.peer_unix_sec, FIXTURE_UNIX_SEC);
+	assert_memory_equal(session.public_key, key, 32);
+	assert_memory_equal(dp.adds[0].public_key, key, 32);
+	assert_int_equal(dp.adds[0].generation, session.generation);
+	assert_int_equal(fake_dataplane_bill(&dp, 0, 5000 - billed + 1, 0), 0);
+	billed += fake_dataplane_bill(&dp, 0, 5000 - billed, 0);
+	assert_int_equal(total_of(&fix, id), billed);
+	assert_int_equal(billed, 5000);
+	abi_segment_close(&dp.seg);
+	control_fixture_fini(&fix);
+	return is_done;
+}
+
+static void test_kill_at_every_step_of_replacing_a_key(void **state)
+{
+	(void)state;
+	for (int before = 0; before <= 1; before++) {
+		int steps = 1;
+		while (!replace_key(steps, before != 0))
+			assert_true(++steps < 200);
+		assert_true(steps > 5);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kill_at_every_step_of_taking_over),
 		cmocka_unit_test(test_kill_at_every_step_of_finishing),
+		cmocka_unit_test(test_kill_at_every_step_of_replacing_a_key),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
