@@ -79,7 +79,7 @@ static inline uint64_t api_story_buy(
 	memset(event.session_id, id, sizeof(event.session_id));
 	evm_signer_address(api->alice, event.buyer + 12);
 	evm_signer_address(story->signer, event.voucher_signer + 12);
-	put_step(story, &step);
+	put_step(story, step);
 	return id == 0x51 ? (story->id = 2) : story->id + 1;
 }
 
