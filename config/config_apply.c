@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Nodes of the document meet rows of the table: unknown keys, wrong kinds, values out of range.
-// Nothing here knows a key by name but `ports`, the one list of mappings. Pure.
+// Nothing here knows a key by name. Pure.
 #include "config/config_apply.h"
 
 #include "config/config_format.h"
@@ -19,34 +19,50 @@ struct apply {
 	const struct config_doc_node *skipped; // its children are not looked at
 };
 
-// Where a node belongs: "ports[1].mtu" is row "ports[].mtu" of port 1, "worker.cores[2]" is element 2
+// Where a node belongs: "ports[1].mtu" is row "ports[].mtu" of item 1, "worker.cores[2]" is element 2
 // of row "worker.cores".
 struct place {
 	char path[CONFIG_DOC_PATH_CAP];
-	uint32_t port_idx;
+	const struct config_section *list; // of sections, that the row is of; may be NULL
+	uint32_t item_idx;
 	bool is_element;
 	uint32_t element_idx;
 };
 
+// Returns: the index in brackets, and in *behind what follows them.
+static uint32_t take_index(const char *bracket, const char **behind)
+{
+	char *end;
+	uint32_t idx = (uint32_t)strtoul(bracket + 1, &end, 10);
+
+	*behind = end + 1;
+	return idx;
+}
+
 static void find_place(struct place *place, const char *path)
 {
+	size_t len = strcspn(path, "[");
 	const char *rest = path;
-	size_t len = 0;
-	char *end;
+	char *bracket;
 
 	memset(place, 0, sizeof(*place));
-	if (strncmp(path, "ports[", 6) == 0) {
-		place->port_idx = (uint32_t)strtoul(path + 6, &end, 10);
-		len = 7;
-		memcpy(place->path, "ports[]", len);
-		rest = end + 1;
+	if (path[len] == '[') {
+		memcpy(place->path, path, len);
+		memcpy(place->path + len, "[]", 3);
+		place->list = config_keys_lookup_list(place->path);
+	}
+	if (place->list != NULL) {
+		place->item_idx = take_index(path + len, &rest);
+		len += 2;
+	} else {
+		len = 0;
 	}
 	memcpy(place->path + len, rest, strlen(rest) + 1);
-	end = strchr(place->path + len, '[');
-	if (end != NULL) {
+	bracket = strchr(place->path + len, '[');
+	if (bracket != NULL) {
 		place->is_element = true;
-		place->element_idx = (uint32_t)strtoul(end + 1, NULL, 10);
-		*end = '\0';
+		place->element_idx = take_index(bracket, &rest);
+		*bracket = '\0';
 	}
 }
 
@@ -85,12 +101,28 @@ static void refuse(
 	);
 }
 
-static void refuse_unknown(struct apply *apply, struct config_doc_node *node, const char *path)
+// The key that was meant, as it would stand in the file: in the item that the wrong one is in.
+static void format_meant(const char *meant, const struct place *place, char *dst, size_t dst_len)
 {
-	const char *meant = node->is_odd ? NULL : config_suggest_key(path);
-	char siblings[320];
+	const struct config_key *key = meant != NULL ? config_keys_lookup(meant) : NULL;
 
-	config_suggest_siblings(path, siblings, sizeof(siblings));
+	dst[0] = '\0';
+	if (key != NULL && place->list != NULL && config_keys_lookup_list(meant) == place->list)
+		config_keys_format_path(key, place->item_idx, dst, dst_len);
+	else if (meant != NULL)
+		snprintf(dst, dst_len, "%s", meant);
+}
+
+static void refuse_unknown(
+	struct apply *apply, struct config_doc_node *node, const struct place *place
+)
+{
+	char siblings[320], meant[CONFIG_DOC_PATH_CAP];
+
+	format_meant(
+		node->is_odd ? NULL : config_suggest_key(place->path), place, meant, sizeof(meant)
+	);
+	config_suggest_siblings(place->path, siblings, sizeof(siblings));
 	node->is_bad = true;
 	apply->skipped = node;
 	config_report_add(
@@ -99,18 +131,18 @@ static void refuse_unknown(struct apply *apply, struct config_doc_node *node, co
 		node->line,
 		"key '%s': unknown%s%s%s; allowed: %s",
 		node->path,
-		meant != NULL ? ", did you mean '" : "",
-		meant != NULL ? meant : "",
-		meant != NULL ? "'?" : "",
+		meant[0] != '\0' ? ", did you mean '" : "",
+		meant,
+		meant[0] != '\0' ? "'?" : "",
 		siblings[0] != '\0' ? siblings : "no key here"
 	);
 }
 
 // Defaults are texts and go the way of the file's texts, so a wrong one cannot hide.
-static void apply_default(struct apply *apply, const struct config_key *key, uint32_t port_idx)
+static void apply_default(struct apply *apply, const struct config_key *key, uint32_t item_idx)
 {
 	const char *p = key->fallback;
-	char *field = config_keys_field(apply->config, key, port_idx);
+	char *field = config_keys_field(apply->config, key, item_idx);
 	char text[CONFIG_FORMAT_CAP];
 	uint32_t n = 0;
 
@@ -140,7 +172,7 @@ static void apply_default(struct apply *apply, const struct config_key *key, uin
 		p += strspn(p, ", ");
 	} while (*p != '\0');
 	if (key->list_cap > 0)
-		config_keys_set_list_n(apply->config, key, n);
+		config_keys_set_list_n(apply->config, key, item_idx, n);
 }
 
 static void take_value(
@@ -150,7 +182,7 @@ static void take_value(
 	const struct place *place
 )
 {
-	char *field = config_keys_field(apply->config, key, place->port_idx);
+	char *field = config_keys_field(apply->config, key, place->item_idx);
 	char allowed[CONFIG_FORMAT_CAP];
 	const char *wrong;
 
@@ -165,7 +197,7 @@ static void take_value(
 	if (wrong != NULL)
 		refuse(apply, node, wrong, allowed);
 	else if (place->is_element)
-		config_keys_set_list_n(apply->config, key, place->element_idx + 1);
+		config_keys_set_list_n(apply->config, key, place->item_idx, place->element_idx + 1);
 }
 
 static void take_key(
@@ -179,13 +211,13 @@ static void take_key(
 
 	if (key->list_cap == 0) {
 		if (place->is_element)
-			refuse_unknown(apply, node, node->path);
+			refuse_unknown(apply, node, place);
 		else
 			take_value(apply, node, key, place);
 		return;
 	}
 	if (!place->is_element) {
-		config_keys_set_list_n(apply->config, key, 0);
+		config_keys_set_list_n(apply->config, key, place->item_idx, 0);
 		config_format_allowed(key, allowed, sizeof(allowed));
 		if (node->kind != CONFIG_DOC_LIST)
 			refuse(apply, node, "is not a list: [a, b] or lines with a dash", allowed);
@@ -199,26 +231,41 @@ static void take_key(
 	take_value(apply, node, key, place);
 }
 
-static void take_port(struct apply *apply, struct config_doc_node *node, const struct place *place)
+static void take_item(struct apply *apply, struct config_doc_node *node, const struct place *place)
 {
-	if (place->port_idx >= CONFIG_MAX_PORTS) {
-		refuse(apply, node, "is one port too many", "1 or 2 ports");
+	const struct config_section *list = place->list;
+	char reason[64];
+
+	if (place->item_idx >= list->item_cap) {
+		snprintf(reason, sizeof(reason), "is one %s too many", list->item);
+		refuse(apply, node, reason, list->items);
 		return;
 	}
-	apply->config->n_ports = place->port_idx + 1;
+	config_keys_set_list_n_items(apply->config, list, place->item_idx + 1);
 	if (node->kind != CONFIG_DOC_MAPPING) {
-		refuse(apply, node, "is not a mapping", "name, devargs, role, address, ...");
+		refuse(apply, node, "is not a mapping", list->item_keys);
 		return;
 	}
 	for (uint32_t i = 0; i < config_keys_n; i++) {
-		if (config_keys_is_port(&config_keys[i]))
-			apply_default(apply, &config_keys[i], place->port_idx);
+		if (config_keys_lookup_list(config_keys[i].path) == list)
+			apply_default(apply, &config_keys[i], place->item_idx);
 	}
+}
+
+// Returns: the list of sections of that name, or NULL.
+static const struct config_section *lookup_list_named(const char *name)
+{
+	char path[CONFIG_DOC_PATH_CAP + 2];
+
+	snprintf(path, sizeof(path), "%s[]", name);
+	return config_keys_lookup_list(path);
 }
 
 static void take_node(struct apply *apply, struct config_doc_node *node)
 {
+	const struct config_section *list;
 	const struct config_key *key;
+	char allowed[64];
 	struct place place;
 
 	if (node->path[0] == '\0') {
@@ -226,18 +273,20 @@ static void take_node(struct apply *apply, struct config_doc_node *node)
 			refuse(apply, node, "is not a mapping", "sections such as node and ports");
 		return;
 	}
-	if (node->is_odd) {
-		refuse_unknown(apply, node, node->path);
-		return;
-	}
 	find_place(&place, node->path);
-	if (strcmp(place.path, "ports[]") == 0) {
-		take_port(apply, node, &place);
+	if (node->is_odd) {
+		refuse_unknown(apply, node, &place);
 		return;
 	}
-	if (strcmp(node->path, "ports") == 0) {
+	if (place.list != NULL && !place.is_element && strcmp(place.path, place.list->path) == 0) {
+		take_item(apply, node, &place);
+		return;
+	}
+	list = place.list == NULL && !place.is_element ? lookup_list_named(place.path) : NULL;
+	if (list != NULL) {
+		snprintf(allowed, sizeof(allowed), "a list of %s", list->items);
 		if (node->kind != CONFIG_DOC_LIST)
-			refuse(apply, node, "is not a list", "a list of 1 or 2 ports");
+			refuse(apply, node, "is not a list", allowed);
 		return;
 	}
 	if (!place.is_element && config_keys_lookup_section(place.path) != NULL) {
@@ -249,7 +298,7 @@ static void take_node(struct apply *apply, struct config_doc_node *node)
 	if (key != NULL)
 		take_key(apply, node, key, &place);
 	else
-		refuse_unknown(apply, node, place.path);
+		refuse_unknown(apply, node, &place);
 }
 
 static bool check_below(const char *path, const struct config_doc_node *ancestor)
@@ -267,7 +316,7 @@ void config_apply_nodes(
 	struct apply apply = {.config = config, .report = report};
 
 	for (uint32_t i = 0; i < config_keys_n; i++) {
-		if (!config_keys_is_port(&config_keys[i]))
+		if (config_keys_lookup_list(config_keys[i].path) == NULL)
 			apply_default(&apply, &config_keys[i], 0);
 	}
 	for (uint32_t i = 0; i < doc->n_nodes; i++) {

@@ -93,8 +93,10 @@ const char *config_derive_defaults(struct config *config)
 
 		if (key->kind != CONFIG_STATE_PATH && key->kind != CONFIG_RUNTIME_PATH)
 			continue;
-		if (!make_absolute(config_keys_field(config, key, 0), key->size, dir))
-			too_long = key->path;
+		for (uint32_t j = 0; j < config_keys_n_items(config, key); j++) {
+			if (!make_absolute(config_keys_field(config, key, j), key->size, dir))
+				too_long = key->path;
+		}
 	}
 	return too_long;
 }

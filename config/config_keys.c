@@ -5,6 +5,7 @@
 
 #include "common/abi_segment.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define CONTROL .change = CONFIG_CHANGE_CONTROL
@@ -21,9 +22,18 @@
 			     .list_cap = sizeof(((struct config *)0)->section_.name_) / \
 		sizeof(((struct config *)0)->section_.name_[0]), \
 			     .n_offset = offsetof(struct config, section_.n_##name_)
-#define PORT(name_) \
-	.path = "ports[]." #name_, .name = #name_, .offset = offsetof(struct config_port, name_), \
-	.size = sizeof(((struct config_port *)0)->name_)
+// A key of a list's item.
+#define ITEM(list_, type_, name_) \
+	.path = #list_ "[]." #name_, .name = #name_, .offset = offsetof(struct type_, name_), \
+	.size = sizeof(((struct type_ *)0)->name_)
+#define PORT(name_) ITEM(ports, config_port, name_)
+
+// A list of sections; the struct and field of its items.
+#define ITEMS(list_, min_) \
+	.item_min = min_, \
+	.item_cap = sizeof(((struct config *)0)->list_) / sizeof(((struct config *)0)->list_[0]), \
+	.item_size = sizeof(((struct config *)0)->list_[0]), \
+	.offset = offsetof(struct config, list_), .n_offset = offsetof(struct config, n_##list_)
 
 #define UINT(min_, max_, unit_) .kind = CONFIG_UINT, .min = min_, .max = max_, .unit = unit_
 #define BOOL .kind = CONFIG_BOOL
@@ -264,24 +274,26 @@ const struct config_key config_keys[] = {
 };
 
 const struct config_section config_keys_sections[] = {
-	{"node", "Who this node is and where it keeps its files."},
-	{"worker", "Threads of the data plane."},
-	{"memory", "Memory of the data plane."},
-	{"ports[]", "One port with role both, or one with role tunnel and one with role internet."},
-	{"wireguard", "The node as a WireGuard responder."},
-	{"tunnel", "Inside the tunnel."},
-	{"nat", "Address translation towards the internet (RFC 4787, 5382, 5508)."},
-	{"nat.timeouts", "How long an unused mapping is kept."},
-	{"firewall", "What buyers may reach beyond the public internet, and what not."},
-	{"icmp", "ICMP that the node itself sends."},
-	{"sessions", "Paid customer sessions."},
-	{"arp", "Resolution of next hops."},
-	{"usage", "From counters to usage records."},
-	{"retention", "How long the control plane remembers."},
-	{"chain", "The EVM chain that sessions are bought and settled on."},
-	{"voucher", "Sessions that the buyer pays by signed vouchers."},
-	{"store", "The control plane's database."},
-	{"api", "The control plane's HTTP API, on a UNIX socket and on TCP."},
+	{.path = "node", .help = "Who this node is and where it keeps its files."},
+	{.path = "worker", .help = "Threads of the data plane."},
+	{.path = "memory", .help = "Memory of the data plane."},
+	{.path = "ports[]", ITEMS(ports, 1),
+	 .items = "1 or 2 ports", .item = "port", .item_keys = "name, devargs, role, address, ...",
+	 .help = "One port with role both, or one with role tunnel and one with role internet."},
+	{.path = "wireguard", .help = "The node as a WireGuard responder."},
+	{.path = "tunnel", .help = "Inside the tunnel."},
+	{.path = "nat", .help = "Address translation towards the internet (RFC 4787, 5382, 5508)."},
+	{.path = "nat.timeouts", .help = "How long an unused mapping is kept."},
+	{.path = "firewall", .help = "What buyers may reach beyond the public internet, and what not."},
+	{.path = "icmp", .help = "ICMP that the node itself sends."},
+	{.path = "sessions", .help = "Paid customer sessions."},
+	{.path = "arp", .help = "Resolution of next hops."},
+	{.path = "usage", .help = "From counters to usage records."},
+	{.path = "retention", .help = "How long the control plane remembers."},
+	{.path = "chain", .help = "The EVM chain that sessions are bought and settled on."},
+	{.path = "voucher", .help = "Sessions that the buyer pays by signed vouchers."},
+	{.path = "store", .help = "The control plane's database."},
+	{.path = "api", .help = "The control plane's HTTP API, on a UNIX socket and on TCP."},
 };
 // clang-format on
 
@@ -307,9 +319,19 @@ const struct config_section *config_keys_lookup_section(const char *path)
 	return NULL;
 }
 
-bool config_keys_is_port(const struct config_key *key)
+const struct config_section *config_keys_lookup_list(const char *path)
 {
-	return strncmp(key->path, "ports[].", 8) == 0;
+	const char *end = strstr(path, "[]");
+	size_t len = end != NULL ? (size_t)(end - path) + 2 : 0;
+
+	for (uint32_t i = 0; end != NULL && i < config_keys_n_sections; i++) {
+		const struct config_section *section = &config_keys_sections[i];
+
+		if (section->item_cap > 0 && strlen(section->path) == len &&
+		    strncmp(section->path, path, len) == 0)
+			return section;
+	}
+	return NULL;
 }
 
 bool config_keys_is_derived(const struct config_key *key)
@@ -317,35 +339,73 @@ bool config_keys_is_derived(const struct config_key *key)
 	return key->fallback != NULL && key->fallback[0] == '<';
 }
 
-const void *config_keys_field_const(
-	const struct config *config, const struct config_key *key, uint32_t port_idx
-)
-{
-	const char *base = (const char *)config;
-
-	if (config_keys_is_port(key))
-		base = (const char *)&config->ports[port_idx];
-	return base + key->offset;
-}
-
-void *config_keys_field(struct config *config, const struct config_key *key, uint32_t port_idx)
-{
-	char *base = (char *)config;
-
-	if (config_keys_is_port(key))
-		base = (char *)&config->ports[port_idx];
-	return base + key->offset;
-}
-
-uint32_t config_keys_list_n(const struct config *config, const struct config_key *key)
+uint32_t config_keys_list_n_items(const struct config *config, const struct config_section *list)
 {
 	uint32_t n;
 
-	memcpy(&n, (const char *)config + key->n_offset, sizeof(n));
+	memcpy(&n, (const char *)config + list->n_offset, sizeof(n));
 	return n;
 }
 
-void config_keys_set_list_n(struct config *config, const struct config_key *key, uint32_t n)
+void config_keys_set_list_n_items(
+	struct config *config, const struct config_section *list, uint32_t n
+)
 {
-	memcpy((char *)config + key->n_offset, &n, sizeof(n));
+	memcpy((char *)config + list->n_offset, &n, sizeof(n));
+}
+
+uint32_t config_keys_n_items(const struct config *config, const struct config_key *key)
+{
+	const struct config_section *list = config_keys_lookup_list(key->path);
+
+	return list != NULL ? config_keys_list_n_items(config, list) : 1;
+}
+
+void config_keys_format_path(
+	const struct config_key *key, uint32_t item_idx, char *dst, size_t dst_len
+)
+{
+	int len = (int)strcspn(key->path, "[");
+
+	if (key->path[len] == '\0')
+		snprintf(dst, dst_len, "%s", key->path);
+	else
+		snprintf(dst, dst_len, "%.*s[%u]%s", len, key->path, item_idx, key->path + len + 2);
+}
+
+// Returns: where the key's offsets count from.
+static size_t item_offset(const struct config_key *key, uint32_t item_idx)
+{
+	const struct config_section *list = config_keys_lookup_list(key->path);
+
+	return list != NULL ? list->offset + (size_t)item_idx * list->item_size : 0;
+}
+
+const void *config_keys_field_const(
+	const struct config *config, const struct config_key *key, uint32_t item_idx
+)
+{
+	return (const char *)config + item_offset(key, item_idx) + key->offset;
+}
+
+void *config_keys_field(struct config *config, const struct config_key *key, uint32_t item_idx)
+{
+	return (char *)config + item_offset(key, item_idx) + key->offset;
+}
+
+uint32_t config_keys_list_n(
+	const struct config *config, const struct config_key *key, uint32_t item_idx
+)
+{
+	uint32_t n;
+
+	memcpy(&n, (const char *)config + item_offset(key, item_idx) + key->n_offset, sizeof(n));
+	return n;
+}
+
+void config_keys_set_list_n(
+	struct config *config, const struct config_key *key, uint32_t item_idx, uint32_t n
+)
+{
+	memcpy((char *)config + item_offset(key, item_idx) + key->n_offset, &n, sizeof(n));
 }

@@ -36,10 +36,10 @@ struct config_key {
 	const char *name; // the part after the last dot
 	enum config_kind kind;
 	enum config_change change;
-	uint32_t offset; // in struct config; of a ports[] key: in struct config_port
+	uint32_t offset; // in struct config; of a list's key: in the struct of one item
 	uint32_t size; // of the field, or of one element of a list
 	uint32_t list_cap; // elements; 0 = not a list
-	uint32_t n_offset; // of a list's n_
+	uint32_t n_offset; // of a list's n_, beside offset
 	uint64_t min;
 	uint64_t max;
 	const char *choices; // "spin|sleep"
@@ -50,9 +50,20 @@ struct config_key {
 	const char *help; // one sentence
 };
 
+// A list of sections ("ports[]") has items: one struct for the keys of each, those of the sections
+// inside an item ("chains[].batch") too.
 struct config_section {
 	const char *path; // "worker", "nat.timeouts", "ports[]"
 	const char *help;
+	// Of a list of sections, otherwise zero:
+	uint32_t item_min;
+	uint32_t item_cap;
+	uint32_t item_size;
+	uint32_t offset; // of the first item, in struct config
+	uint32_t n_offset; // of the list's n_, in struct config
+	const char *items; // how many there may be: "1 or 2 ports"
+	const char *item; // one of them, and its first keys: "port", "name, devargs, ..."
+	const char *item_keys;
 };
 
 extern const struct config_key config_keys[];
@@ -64,18 +75,36 @@ extern const uint32_t config_keys_n_sections;
 const struct config_key *config_keys_lookup(const char *path);
 const struct config_section *config_keys_lookup_section(const char *path);
 
-// Returns: whether the key is one of a port ("ports[].").
-bool config_keys_is_port(const struct config_key *key);
+// Returns: the list of sections that a path of the table belongs to ("ports[].mtu": "ports[]"), or NULL.
+const struct config_section *config_keys_lookup_list(const char *path);
+
+// Returns: how many fields a key has: one, or one in each item of its list of sections.
+uint32_t config_keys_n_items(const struct config *config, const struct config_key *key);
+
+uint32_t config_keys_list_n_items(const struct config *config, const struct config_section *list);
+void config_keys_set_list_n_items(
+	struct config *config, const struct config_section *list, uint32_t n
+);
+
+// Writes the key's path with the item's number: "ports[1].mtu"; item_idx is for keys of a list.
+void config_keys_format_path(
+	const struct config_key *key, uint32_t item_idx, char *dst, size_t dst_len
+);
 
 // Returns: whether the key's default depends on other keys.
 bool config_keys_is_derived(const struct config_key *key);
 
-// Returns: the key's field, or the first element of its list; port_idx is for ports[] keys.
-void *config_keys_field(struct config *config, const struct config_key *key, uint32_t port_idx);
+// Returns: the key's field, or the first element of its list; item_idx is for keys of a list of
+// sections.
+void *config_keys_field(struct config *config, const struct config_key *key, uint32_t item_idx);
 const void *config_keys_field_const(
-	const struct config *config, const struct config_key *key, uint32_t port_idx
+	const struct config *config, const struct config_key *key, uint32_t item_idx
 );
 
 // Returns: the number of elements of a list key.
-uint32_t config_keys_list_n(const struct config *config, const struct config_key *key);
-void config_keys_set_list_n(struct config *config, const struct config_key *key, uint32_t n);
+uint32_t config_keys_list_n(
+	const struct config *config, const struct config_key *key, uint32_t item_idx
+);
+void config_keys_set_list_n(
+	struct config *config, const struct config_key *key, uint32_t item_idx, uint32_t n
+);

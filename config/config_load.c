@@ -26,15 +26,17 @@ struct load {
 	uint32_t n_cpus; // 0 = unknown
 };
 
-static void require_key(struct load *load, const char *section, const struct config_key *key)
+static void require_key(struct load *load, const struct config_key *key, uint32_t item_idx)
 {
+	char section[CONFIG_DOC_PATH_CAP] = "";
 	char allowed[CONFIG_FORMAT_CAP];
 	char path[CONFIG_DOC_PATH_CAP];
 	struct config_doc_node *parent;
 
-	snprintf(path, sizeof(path), "%.64s.%s", section, key->name);
+	config_keys_format_path(key, item_idx, path, sizeof(path));
 	if (config_doc_lookup(&load->doc, path) != NULL)
 		return;
+	memcpy(section, path, strlen(path) - strlen(key->name) - 1);
 	parent = config_doc_lookup(&load->doc, section);
 	if (parent != NULL && parent->kind != CONFIG_DOC_MAPPING)
 		return;
@@ -51,37 +53,35 @@ static void require_key(struct load *load, const char *section, const struct con
 	);
 }
 
-static void require_keys(struct load *load)
+static void require_items(struct load *load, const struct config_section *list)
 {
-	char section[CONFIG_DOC_PATH_CAP];
+	char name[CONFIG_DOC_PATH_CAP];
 
-	if (config_doc_lookup(&load->doc, "ports") == NULL || load->config.n_ports == 0)
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(list->path, "["), list->path);
+	if (config_keys_list_n_items(&load->config, list) < list->item_min)
 		config_report_add(
 			load->report,
 			true,
-			config_doc_line(&load->doc, "ports"),
-			"key 'ports': missing, and it has no default; allowed: a list of 1 or 2 "
-			"ports"
+			config_doc_line(&load->doc, name),
+			"key '%s': missing, and it has no default; allowed: a list of %s",
+			name,
+			list->items
 		);
+}
+
+static void require_keys(struct load *load)
+{
+	for (uint32_t i = 0; i < config_keys_n_sections; i++) {
+		if (config_keys_sections[i].item_cap > 0)
+			require_items(load, &config_keys_sections[i]);
+	}
 	for (uint32_t i = 0; i < config_keys_n; i++) {
 		const struct config_key *key = &config_keys[i];
-		uint32_t n = config_keys_is_port(key) ? load->config.n_ports : 1;
 
 		if (key->fallback != NULL)
 			continue;
-		for (uint32_t port_idx = 0; port_idx < n; port_idx++) {
-			if (config_keys_is_port(key))
-				snprintf(section, sizeof(section), "ports[%u]", port_idx);
-			else
-				snprintf(
-					section,
-					sizeof(section),
-					"%.*s",
-					(int)(strlen(key->path) - strlen(key->name) - 1),
-					key->path
-				);
-			require_key(load, section, key);
-		}
+		for (uint32_t j = 0; j < config_keys_n_items(&load->config, key); j++)
+			require_key(load, key, j);
 	}
 }
 

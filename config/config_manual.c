@@ -74,9 +74,9 @@ static void print_section(const struct config_section *section, FILE *out)
 	size_t len = strlen(section->path);
 	const char *dot = strrchr(section->path, '.');
 	const char *name = dot != NULL ? dot + 1 : section->path;
-	const char *indent = dot != NULL ? "    " : "  ";
-	bool is_ports = strcmp(section->path, "ports[]") == 0;
-	const char *dash = is_ports ? "- " : "";
+	bool is_inner_item = dot != NULL && strchr(section->path, '[') != NULL;
+	const char *indent = is_inner_item ? "      " : dot != NULL ? "    " : "  ";
+	const char *dash = section->item_cap > 0 ? "- " : "";
 
 	fprintf(out,
 		"%s%s# %s\n%s%.*s:\n",
@@ -93,7 +93,7 @@ static void print_section(const struct config_section *section, FILE *out)
 		    strchr(key->path + len + 1, '.') != NULL)
 			continue;
 		print_key(key, indent, dash, out);
-		if (is_ports) {
+		if (section->item_cap > 0) {
 			indent = "    ";
 			dash = "";
 		}

@@ -18,7 +18,9 @@
 
 #define AREA "config"
 #define MAX_SECTION_KEYS 24
-#define MAX_TEXTS (CONFIG_MAX_EXTERNAL + CONFIG_MAX_PORTS * MAX_SECTION_KEYS)
+#define MAX_ITEMS CONFIG_MAX_PORTS
+#define MAX_NESTED 2 // sections inside a section
+#define MAX_TEXTS (CONFIG_MAX_EXTERNAL + MAX_ITEMS * MAX_SECTION_KEYS)
 
 // What libcyaml reads of a key: a text, or n texts.
 struct cell {
@@ -26,13 +28,14 @@ struct cell {
 	uint32_t n;
 };
 
-// One section on its way out. Row i of fields describes cells[port_idx][i].
+// One section on its way out. Row i of fields describes cells[item_idx][i].
 struct writer {
 	const struct config *config;
-	struct cell cells[CONFIG_MAX_PORTS][MAX_SECTION_KEYS];
+	struct cell cells[MAX_ITEMS][MAX_SECTION_KEYS];
 	uint32_t n_cells;
-	cyaml_schema_field_t fields[MAX_SECTION_KEYS + 2]; // and a nested mapping, and the end mark
-	cyaml_schema_field_t nested_fields[MAX_SECTION_KEYS + 1];
+	// And nested mappings, and the end mark.
+	cyaml_schema_field_t fields[MAX_SECTION_KEYS + MAX_NESTED + 1];
+	cyaml_schema_field_t nested_fields[MAX_NESTED][MAX_SECTION_KEYS + 1];
 	char texts[MAX_TEXTS][CONFIG_FORMAT_CAP];
 	char *text_pointers[MAX_TEXTS];
 	uint32_t n_texts;
@@ -43,28 +46,25 @@ static void log_value(const char *path, const char *value)
 	log_info(AREA, "%s = %s", path, value);
 }
 
-static void log_key(const struct config *config, const struct config_key *key, uint32_t port_idx)
+static void log_key(const struct config *config, const struct config_key *key, uint32_t item_idx)
 {
-	const char *field = config_keys_field_const(config, key, port_idx);
-	char value[CONFIG_FORMAT_CAP], path[64];
+	const char *field = config_keys_field_const(config, key, item_idx);
+	char value[CONFIG_FORMAT_CAP], path[64], element[80];
 	uint32_t n;
 
-	if (config_keys_is_port(key))
-		snprintf(path, sizeof(path), "ports[%u].%s", port_idx, key->name);
-	else
-		snprintf(path, sizeof(path), "%s", key->path);
+	config_keys_format_path(key, item_idx, path, sizeof(path));
 	if (key->list_cap == 0) {
 		config_format_value(key, field, value, sizeof(value));
 		log_value(path, value);
 		return;
 	}
-	n = config_keys_list_n(config, key);
+	n = config_keys_list_n(config, key, item_idx);
 	if (n == 0)
 		log_value(path, "[]");
 	for (uint32_t i = 0; i < n; i++) {
-		snprintf(path, sizeof(path), "%.48s[%u]", key->path, i);
+		snprintf(element, sizeof(element), "%s[%u]", path, i);
 		config_format_value(key, field + i * key->size, value, sizeof(value));
-		log_value(path, value);
+		log_value(element, value);
 	}
 }
 
@@ -72,10 +72,9 @@ void config_write_log(const struct config *config)
 {
 	for (uint32_t i = 0; i < config_keys_n; i++) {
 		const struct config_key *key = &config_keys[i];
-		uint32_t n = config_keys_is_port(key) ? config->n_ports : 1;
 
-		for (uint32_t port_idx = 0; port_idx < n; port_idx++)
-			log_key(config, key, port_idx);
+		for (uint32_t j = 0; j < config_keys_n_items(config, key); j++)
+			log_key(config, key, j);
 	}
 }
 
@@ -95,16 +94,16 @@ static char *add_text(struct writer *w, const struct config_key *key, const char
 	return text;
 }
 
-static void fill_cell(struct writer *w, const struct config_key *key, uint32_t port_idx)
+static void fill_cell(struct writer *w, const struct config_key *key, uint32_t item_idx)
 {
-	const char *field = config_keys_field_const(w->config, key, port_idx);
-	struct cell *cell = &w->cells[port_idx][w->n_cells];
+	const char *field = config_keys_field_const(w->config, key, item_idx);
+	struct cell *cell = &w->cells[item_idx][w->n_cells];
 
 	if (key->list_cap == 0) {
 		cell->data = add_text(w, key, field);
 		return;
 	}
-	cell->n = config_keys_list_n(w->config, key);
+	cell->n = config_keys_list_n(w->config, key, item_idx);
 	cell->data = &w->text_pointers[w->n_texts];
 	for (uint32_t i = 0; i < cell->n; i++)
 		add_text(w, key, field + i * key->size);
@@ -112,10 +111,8 @@ static void fill_cell(struct writer *w, const struct config_key *key, uint32_t p
 
 static void add_key(struct writer *w, const struct config_key *key, cyaml_schema_field_t *field)
 {
-	uint32_t n = config_keys_is_port(key) ? w->config->n_ports : 1;
-
-	for (uint32_t port_idx = 0; port_idx < n; port_idx++)
-		fill_cell(w, key, port_idx);
+	for (uint32_t i = 0; i < config_keys_n_items(w->config, key); i++)
+		fill_cell(w, key, i);
 	field->key = key->name;
 	field->data_offset = w->n_cells * (uint32_t)sizeof(struct cell);
 	field->value = text_schema;
@@ -163,19 +160,21 @@ static cyaml_schema_value_t mapping_of(const cyaml_schema_field_t *fields)
 	};
 }
 
-// Adds the section inside this one, if there is one: its keys share the parent's cells.
-static void add_nested(struct writer *w, const char *section, cyaml_schema_field_t *field)
+// Adds the sections inside this one: their keys share the parent's cells.
+static void add_nested(struct writer *w, const char *section, cyaml_schema_field_t *fields)
 {
 	size_t len = strlen(section);
+	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < config_keys_n_sections; i++) {
 		const char *path = config_keys_sections[i].path;
 
 		if (strncmp(path, section, len) != 0 || path[len] != '.')
 			continue;
-		add_keys(w, path, w->nested_fields);
-		field->key = path + len + 1;
-		field->value = mapping_of(w->nested_fields);
+		add_keys(w, path, w->nested_fields[n]);
+		fields[n].key = path + len + 1;
+		fields[n].value = mapping_of(w->nested_fields[n]);
+		n++;
 	}
 }
 
@@ -196,30 +195,35 @@ static int save(const cyaml_schema_field_t *fields, const void *data, FILE *out)
 	return rc;
 }
 
-static int write_section(struct writer *w, const char *section, FILE *out)
+static int write_section(struct writer *w, const struct config_section *section, FILE *out)
 {
-	struct cell ports = {.data = w->cells, .n = w->config->n_ports};
-	bool is_ports = strcmp(section, "ports[]") == 0;
+	bool is_list = section->item_cap > 0;
+	struct cell items = {
+		.data = w->cells,
+		.n = is_list ? config_keys_list_n_items(w->config, section) : 0,
+	};
 	cyaml_schema_value_t mapping = mapping_of(w->fields);
-	cyaml_schema_field_t top[2] = {{.key = is_ports ? "ports" : section, .value = mapping}};
+	char name[64];
+	cyaml_schema_field_t top[2] = {{.key = name, .value = mapping}};
 
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(section->path, "["), section->path);
 	memset(w->cells, 0, sizeof(w->cells));
 	memset(w->fields, 0, sizeof(w->fields));
 	memset(w->nested_fields, 0, sizeof(w->nested_fields));
 	w->n_cells = 0;
 	w->n_texts = 0;
-	add_nested(w, section, &w->fields[add_keys(w, section, w->fields)]);
-	if (!is_ports)
+	add_nested(w, section->path, &w->fields[add_keys(w, section->path, w->fields)]);
+	if (!is_list)
 		return save(top, w->cells, out);
 	top[0].count_offset = offsetof(struct cell, n);
-	top[0].count_size = sizeof(ports.n);
+	top[0].count_size = sizeof(items.n);
 	top[0].value = (cyaml_schema_value_t){
 		.type = CYAML_SEQUENCE,
 		.flags = CYAML_FLAG_POINTER,
 		.data_size = sizeof(w->cells[0]),
 		.sequence = {.entry = &mapping, .min = 0, .max = CYAML_UNLIMITED},
 	};
-	return save(top, &ports, out);
+	return save(top, &items, out);
 }
 
 int config_write_yaml(const struct config *config, FILE *out)
@@ -232,7 +236,7 @@ int config_write_yaml(const struct config *config, FILE *out)
 	w->config = config;
 	for (uint32_t i = 0; i < config_keys_n_sections && rc == 0; i++) {
 		if (strchr(config_keys_sections[i].path, '.') == NULL)
-			rc = write_section(w, config_keys_sections[i].path, out);
+			rc = write_section(w, &config_keys_sections[i], out);
 	}
 	free(w);
 	return rc;
