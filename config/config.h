@@ -6,12 +6,13 @@
 //
 // One field per key, of the key's name; the table of all keys is in config_keys.h. IPv4 addresses are
 // in host order (`ntohl` has been applied), texts are NUL-terminated, lists are an array and its n_.
-// No heap: a struct config is plain memory, about 30 KB, and may be copied.
+// No heap: a struct config is plain memory, about 70 KB, and may be copied.
 #pragma once
 
 #include "common/log.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define CONFIG_MAX_PORTS 2
@@ -26,6 +27,10 @@
 #define CONFIG_HOST_CAP 254 // RFC 1035: 253 characters
 #define CONFIG_TEXT_CAP 256 // paths and devargs
 #define CONFIG_SOCKET_CAP 108 // sun_path
+#define CONFIG_MAX_CHAINS 8
+#define CONFIG_MAX_ENDPOINTS 8 // of one chain
+#define CONFIG_URL_CAP 512
+#define CONFIG_ADDRESS_CAP 43 // 0x and 40 hex digits
 
 // An address and its prefix. A network (tunnel.network, firewall.*) has no bits beyond its prefix;
 // a port's address keeps them.
@@ -171,19 +176,34 @@ struct config_retention {
 	uint32_t usage_days;
 };
 
+struct config_confirmations {
+	uint32_t provision; // depth in blocks at which a purchase is believed
+	uint32_t settle; // at which a settlement is done
+};
+
+// When queued settlements go on their way; gwei are 10^9 of the native coin's smallest units.
+struct config_batch {
+	uint32_t count;
+	uint32_t age_sec;
+	uint64_t value_gwei; // 0 = not looked at
+	uint64_t payout_threshold_gwei; // 0 = none
+};
+
 struct config_chain {
-	uint64_t id; // 0: no chain
-	char rpc[CONFIG_TEXT_CAP]; // URLs with commas between
-	char escrow[64]; // address
-	uint64_t node_id;
+	char name[CONFIG_NAME_CAP]; // no other chain's
+	uint64_t id; // EIP-155; no other chain's
+	char endpoints[CONFIG_MAX_ENDPOINTS][CONFIG_URL_CAP]; // in the order of preference
+	uint32_t n_endpoints; // at least 1
+	char escrow[CONFIG_ADDRESS_CAP]; // its check sum (EIP-55) is the reader's to verify
+	uint64_t node_id; // 0 = not registered yet
 	uint64_t deployed_block;
 	char key_file[CONFIG_TEXT_CAP]; // absolute
 	char password_file[CONFIG_TEXT_CAP]; // absolute
-	uint32_t provision_confirmations;
-	uint32_t settle_confirmations;
 	uint32_t poll_ms;
-	uint32_t batch_age_sec;
-	uint64_t fee_ceiling_gwei;
+	uint64_t fee_ceiling_gwei; // per unit of gas
+	uint64_t low_balance_gwei; // 0 = only when a transaction is not covered
+	struct config_confirmations confirmations;
+	struct config_batch batch;
 };
 
 struct config_voucher {
@@ -228,7 +248,8 @@ struct config {
 	struct config_arp arp;
 	struct config_usage usage;
 	struct config_retention retention;
-	struct config_chain chain;
+	struct config_chain chains[CONFIG_MAX_CHAINS];
+	uint32_t n_chains; // 0 = nothing is sold on a chain
 	struct config_voucher voucher;
 	struct config_store store;
 	struct config_api api;
@@ -237,6 +258,18 @@ struct config {
 	uint32_t tunnel_port_idx;
 	uint32_t internet_port_idx;
 };
+
+// Returns: the chain of that id, or NULL.
+static inline const struct config_chain *config_chain_lookup(
+	const struct config *config, uint64_t chain_id
+)
+{
+	for (uint32_t i = 0; i < config->n_chains; i++) {
+		if (config->chains[i].id == chain_id)
+			return &config->chains[i];
+	}
+	return NULL;
+}
 
 // Returns: the network mask of a prefix length, host order.
 static inline uint32_t config_cidr_mask(uint8_t prefix_len)

@@ -101,16 +101,21 @@ static void refuse(
 	);
 }
 
+static bool check_list(const char *path)
+{
+	size_t len = strlen(path);
+
+	return len > 2 && strcmp(path + len - 2, "[]") == 0;
+}
+
 // The key that was meant, as it would stand in the file: in the item that the wrong one is in.
 static void format_meant(const char *meant, const struct place *place, char *dst, size_t dst_len)
 {
-	const struct config_key *key = meant != NULL ? config_keys_lookup(meant) : NULL;
-
 	dst[0] = '\0';
-	if (key != NULL && place->list != NULL && config_keys_lookup_list(meant) == place->list)
-		config_keys_format_path(key, place->item_idx, dst, dst_len);
+	if (meant != NULL && place->list != NULL && config_keys_lookup_list(meant) == place->list)
+		config_keys_format_path(meant, place->item_idx, dst, dst_len);
 	else if (meant != NULL)
-		snprintf(dst, dst_len, "%s", meant);
+		snprintf(dst, dst_len, "%.*s", (int)(strlen(meant) - 2 * check_list(meant)), meant);
 }
 
 static void refuse_unknown(

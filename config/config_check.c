@@ -380,4 +380,5 @@ void config_check_all(const struct config_check *check)
 	check_times(check);
 	check_api(check);
 	config_check_addr(check);
+	config_check_chain(check);
 }

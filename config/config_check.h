@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What keys demand of each other, and of the host. Pure. config_check.c holds what is about threads,
-// memory and sizes, config_check_addr.c what is about addresses.
+// memory and sizes, config_check_addr.c what is about addresses, config_check_chain.c what is about
+// chains.
 #pragma once
 
 #include "config/config.h"
@@ -22,6 +23,9 @@ void config_check_all(const struct config_check *check);
 
 // The part about addresses and networks.
 void config_check_addr(const struct config_check *check);
+
+// The part about chains.
+void config_check_chain(const struct config_check *check);
 
 // Returns: whether nothing was reported about the key, its list elements or its section's keys.
 bool config_check_is_sound(const struct config_check *check, const char *path);

@@ -27,6 +27,8 @@ static const char *const allowed[] = {
 	[CONFIG_CIDR] = "an IPv4 address and its prefix length, such as 192.0.2.2/24",
 	[CONFIG_NETWORK] = "an IPv4 network, such as 10.8.0.0/16",
 	[CONFIG_LISTEN] = "an address and port, such as 127.0.0.1:8080 or [::]:8443, or none",
+	[CONFIG_URL] = "http://host or https://host, with or without :port and path",
+	[CONFIG_ADDRESS] = "0x and 40 hex digits",
 	[CONFIG_MODE] = "octal, read and write for the owner, nothing for others",
 };
 
@@ -108,6 +110,8 @@ void config_format_value(const struct config_key *key, const void *field, char *
 	case CONFIG_PATH:
 	case CONFIG_STATE_PATH:
 	case CONFIG_RUNTIME_PATH:
+	case CONFIG_URL:
+	case CONFIG_ADDRESS:
 		snprintf(dst, dst_len, "%s", (const char *)field);
 		return;
 	case CONFIG_HOST_PORT:
@@ -136,6 +140,31 @@ void config_format_value(const struct config_key *key, const void *field, char *
 		snprintf(dst, dst_len, "0%o", (unsigned)config_value_load_uint(field, key->size));
 		return;
 	}
+}
+
+void config_format_url_shown(const char *url, char *dst, size_t dst_len)
+{
+	const char *host = strstr(url, "://");
+	size_t scheme_len = host != NULL ? (size_t)(host - url) + 3 : 0;
+	size_t host_len;
+	const char *at;
+
+	host = url + scheme_len;
+	host_len = strcspn(host, "/?#");
+	at = memrchr(host, '@', host_len);
+	if (at != NULL) {
+		host_len -= (size_t)(at + 1 - host);
+		host = at + 1;
+	}
+	snprintf(dst, dst_len, "%.*s%.*s", (int)scheme_len, url, (int)host_len, host);
+}
+
+void config_format_shown(const struct config_key *key, const void *field, char *dst, size_t dst_len)
+{
+	if (key->kind == CONFIG_URL)
+		config_format_url_shown(field, dst, dst_len);
+	else
+		config_format_value(key, field, dst, dst_len);
 }
 
 static void format_range(const struct config_key *key, char *dst, size_t dst_len)

@@ -22,11 +22,23 @@
 			     .list_cap = sizeof(((struct config *)0)->section_.name_) / \
 		sizeof(((struct config *)0)->section_.name_[0]), \
 			     .n_offset = offsetof(struct config, section_.n_##name_)
-// A key of a list's item.
+// A key of a list's item, one of a section inside it, and a list in it.
 #define ITEM(list_, type_, name_) \
 	.path = #list_ "[]." #name_, .name = #name_, .offset = offsetof(struct type_, name_), \
 	.size = sizeof(((struct type_ *)0)->name_)
+#define ITEM_IN(list_, type_, section_, name_) \
+	.path = #list_ "[]." #section_ "." #name_, .name = #name_, \
+	.offset = offsetof(struct type_, section_.name_), \
+	.size = sizeof(((struct type_ *)0)->section_.name_)
+#define ITEM_LIST(list_, type_, name_) \
+	.path = #list_ "[]." #name_, .name = #name_, .offset = offsetof(struct type_, name_), \
+	.size = sizeof(((struct type_ *)0)->name_[0]), \
+	.list_cap = sizeof(((struct type_ *)0)->name_) / sizeof(((struct type_ *)0)->name_[0]), \
+	.n_offset = offsetof(struct type_, n_##name_)
 #define PORT(name_) ITEM(ports, config_port, name_)
+#define CHAIN(name_) ITEM(chains, config_chain, name_)
+#define CHAIN_IN(section_, name_) ITEM_IN(chains, config_chain, section_, name_)
+#define CHAIN_LIST(name_) ITEM_LIST(chains, config_chain, name_)
 
 // A list of sections; the struct and field of its items.
 #define ITEMS(list_, min_) \
@@ -42,6 +54,8 @@
 #define TEXT(max_) .kind = CONFIG_TEXT, .min = 1, .max = max_
 #define PATH(kind_, cap_) .kind = kind_, .min = 1, .max = (cap_)-1
 #define OTHER(kind_) .kind = kind_
+
+#define GWEI_MAX 1000000000000000 // a million coins of 18 decimals
 
 #define DEFAULT(text_) .fallback = text_
 #define MANDATORY .fallback = NULL
@@ -210,30 +224,40 @@ const struct config_key config_keys[] = {
 	{KEY(retention, usage_days), UINT(0, 36500, "days"), DEFAULT("365"), CONTROL,
 	 HELP("Usage checkpoints of such sessions, likewise; the total stays. 0 = for ever.")},
 
-	{KEY(chain, id), UINT(0, 9007199254740991, NULL), DEFAULT("0"), CONTROL,
-	 HELP("Id of the chain that sessions are bought on; 0 = none.")},
-	{KEY(chain, rpc), TEXT(CONFIG_TEXT_CAP - 1), DEFAULT("http://127.0.0.1:8545"), CONTROL,
-	 HELP("JSON-RPC endpoints, up to 8, with commas between; the first is preferred.")},
-	{KEY(chain, escrow), TEXT(63), DEFAULT("none"), CONTROL,
-	 HELP("Address of the escrow contract.")},
-	{KEY(chain, node_id), UINT(0, 9007199254740991, NULL), DEFAULT("0"), CONTROL,
-	 HELP("Id of this node in the registry.")},
-	{KEY(chain, deployed_block), UINT(0, 9007199254740991, NULL), DEFAULT("0"), CONTROL,
+	{CHAIN(name), NAME, MANDATORY, CONTROL,
+	 HELP("What twctl, the log and the metrics call the chain.")},
+	{CHAIN(id), UINT(1, 9007199254740991, NULL), MANDATORY, CONTROL,
+	 HELP("Its chain id (EIP-155); an endpoint that serves another chain is not believed.")},
+	{CHAIN_LIST(endpoints), OTHER(CONFIG_URL), MANDATORY, CONTROL,
+	 HELP("JSON-RPC; the first that works is used, another asked for a second opinion.")},
+	{CHAIN(escrow), OTHER(CONFIG_ADDRESS), MANDATORY, CONTROL,
+	 HELP("The escrow contract; it names its registry itself.")},
+	{CHAIN(node_id), UINT(0, 9007199254740991, NULL), DEFAULT("0"), CONTROL,
+	 HELP("Id of this node in the registry, as twctl chain register prints it; 0 = none yet.")},
+	{CHAIN(deployed_block), UINT(0, 9007199254740991, NULL), DEFAULT("0"), CONTROL,
 	 HELP("Block of the escrow contract's creation; nothing is read before it.")},
-	{KEY(chain, key_file), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP), DEFAULT("settler.key"), CONTROL,
+	{CHAIN(key_file), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP), DEFAULT("settler.key"), CONTROL,
 	 HELP("Key of the operator or its settler: a geth keystore or 64 hex digits, mode 0600.")},
-	{KEY(chain, password_file), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP), DEFAULT("settler.password"), CONTROL,
+	{CHAIN(password_file), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP), DEFAULT("settler.password"), CONTROL,
 	 HELP("Password of that keystore, mode 0600.")},
-	{KEY(chain, provision_confirmations), UINT(1, 1000, "blocks"), DEFAULT("2"), CONTROL,
-	 HELP("Depth at which a purchase is believed.")},
-	{KEY(chain, settle_confirmations), UINT(1, 1000, "blocks"), DEFAULT("10"), CONTROL,
-	 HELP("Depth at which a settlement is done.")},
-	{KEY(chain, poll_ms), UINT(10, 600000, "milliseconds"), DEFAULT("5000"), CONTROL,
+	{CHAIN(poll_ms), UINT(10, 600000, "milliseconds"), DEFAULT("5000"), CONTROL,
 	 HELP("How often the chain is asked.")},
-	{KEY(chain, batch_age_sec), UINT(0, 86400, "seconds"), DEFAULT("60"), CONTROL,
-	 HELP("A settlement waits so long for others to share its transaction.")},
-	{KEY(chain, fee_ceiling_gwei), UINT(1, 1000000, "gwei per unit of gas"), DEFAULT("500"), CONTROL,
+	{CHAIN(fee_ceiling_gwei), UINT(1, 1000000, "gwei per unit of gas"), DEFAULT("500"), CONTROL,
 	 HELP("No transaction offers more.")},
+	{CHAIN(low_balance_gwei), UINT(0, GWEI_MAX, "gwei"), DEFAULT("10000000"), CONTROL,
+	 HELP("An account that holds less raises an alert; 0 = none before it cannot pay.")},
+	{CHAIN_IN(confirmations, provision), UINT(1, 1000, "blocks"), DEFAULT("2"), CONTROL,
+	 HELP("Depth at which a purchase is believed.")},
+	{CHAIN_IN(confirmations, settle), UINT(1, 1000, "blocks"), DEFAULT("10"), CONTROL,
+	 HELP("Depth at which a settlement is done.")},
+	{CHAIN_IN(batch, count), UINT(1, 100, "settlements"), DEFAULT("100"), CONTROL,
+	 HELP("So many settlements share a transaction, and as many go at once.")},
+	{CHAIN_IN(batch, age_sec), UINT(0, 86400, "seconds"), DEFAULT("60"), CONTROL,
+	 HELP("A settlement waits so long for others to share its transaction.")},
+	{CHAIN_IN(batch, value_gwei), UINT(0, GWEI_MAX, "gwei"), DEFAULT("0"), CONTROL,
+	 HELP("Settlements that earn so much together go before their time; 0 = however much they earn.")},
+	{CHAIN_IN(batch, payout_threshold_gwei), UINT(0, GWEI_MAX, "gwei"), DEFAULT("0"), CONTROL,
+	 HELP("Settlements that earn less together wait until a deadline comes near; 0 = none waits.")},
 
 	{KEY(voucher, credit_bytes), UINT(10000, 1000000000000, "bytes"), DEFAULT("64000000"), CONTROL,
 	 HELP("Served beyond the buyer's newest voucher, or 2 s at the session's rate if that is more.")},
@@ -290,7 +314,11 @@ const struct config_section config_keys_sections[] = {
 	{.path = "arp", .help = "Resolution of next hops."},
 	{.path = "usage", .help = "From counters to usage records."},
 	{.path = "retention", .help = "How long the control plane remembers."},
-	{.path = "chain", .help = "The EVM chain that sessions are bought and settled on."},
+	{.path = "chains[]", ITEMS(chains, 0),
+	 .items = "up to 8 chains", .item = "chain", .item_keys = "name, id, endpoints, escrow, ...",
+	 .help = "The EVM chains that sessions are bought and settled on; none by default."},
+	{.path = "chains[].confirmations", .help = "How deep below the head a block must be."},
+	{.path = "chains[].batch", .help = "Settlements that share a transaction share its cost."},
 	{.path = "voucher", .help = "Sessions that the buyer pays by signed vouchers."},
 	{.path = "store", .help = "The control plane's database."},
 	{.path = "api", .help = "The control plane's HTTP API, on a UNIX socket and on TCP."},
@@ -361,16 +389,14 @@ uint32_t config_keys_n_items(const struct config *config, const struct config_ke
 	return list != NULL ? config_keys_list_n_items(config, list) : 1;
 }
 
-void config_keys_format_path(
-	const struct config_key *key, uint32_t item_idx, char *dst, size_t dst_len
-)
+void config_keys_format_path(const char *path, uint32_t item_idx, char *dst, size_t dst_len)
 {
-	int len = (int)strcspn(key->path, "[");
+	int len = (int)strcspn(path, "[");
 
-	if (key->path[len] == '\0')
-		snprintf(dst, dst_len, "%s", key->path);
+	if (path[len] == '\0')
+		snprintf(dst, dst_len, "%s", path);
 	else
-		snprintf(dst, dst_len, "%.*s[%u]%s", len, key->path, item_idx, key->path + len + 2);
+		snprintf(dst, dst_len, "%.*s[%u]%s", len, path, item_idx, path + len + 2);
 }
 
 // Returns: where the key's offsets count from.

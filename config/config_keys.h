@@ -24,6 +24,8 @@ enum config_kind {
 	CONFIG_CIDR, // an address of ours and its prefix
 	CONFIG_NETWORK, // no bits beyond the prefix
 	CONFIG_LISTEN, // struct config_listen
+	CONFIG_URL, // http or https
+	CONFIG_ADDRESS, // of a contract: 0x and 40 hex digits
 	CONFIG_MODE, // permission bits in octal, none for others
 };
 
@@ -86,10 +88,9 @@ void config_keys_set_list_n_items(
 	struct config *config, const struct config_section *list, uint32_t n
 );
 
-// Writes the key's path with the item's number: "ports[1].mtu"; item_idx is for keys of a list.
-void config_keys_format_path(
-	const struct config_key *key, uint32_t item_idx, char *dst, size_t dst_len
-);
+// Writes a path of the table with the item's number: "ports[1].mtu"; item_idx is for keys and sections
+// of a list.
+void config_keys_format_path(const char *path, uint32_t item_idx, char *dst, size_t dst_len);
 
 // Returns: whether the key's default depends on other keys.
 bool config_keys_is_derived(const struct config_key *key);

@@ -33,7 +33,7 @@ static void require_key(struct load *load, const struct config_key *key, uint32_
 	char path[CONFIG_DOC_PATH_CAP];
 	struct config_doc_node *parent;
 
-	config_keys_format_path(key, item_idx, path, sizeof(path));
+	config_keys_format_path(key->path, item_idx, path, sizeof(path));
 	if (config_doc_lookup(&load->doc, path) != NULL)
 		return;
 	memcpy(section, path, strlen(path) - strlen(key->name) - 1);

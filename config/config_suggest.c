@@ -74,6 +74,7 @@ static bool check_same_section(const char *a, const char *b)
 struct best {
 	const char *path;
 	unsigned distance;
+	bool is_sibling;
 };
 
 static void consider(struct best *best, const char *known, const char *path)
@@ -85,10 +86,12 @@ static void consider(struct best *best, const char *known, const char *path)
 	// A third of the letters may be wrong; in another section only the name itself counts.
 	unsigned limit = is_sibling ? 1 + (unsigned)strlen(name) / 3 : 0;
 
-	if (d > limit || d + !is_sibling >= best->distance)
+	if (d > limit)
 		return;
-	best->path = known;
-	best->distance = d + !is_sibling;
+	d += !is_sibling;
+	if (d > best->distance || (d == best->distance && is_sibling <= best->is_sibling))
+		return;
+	*best = (struct best){.path = known, .distance = d, .is_sibling = is_sibling};
 }
 
 const char *config_suggest_key(const char *path)

@@ -296,6 +296,70 @@ static const char *parse_listen(const char *text, void *field)
 	return NULL;
 }
 
+// Returns: whether the text starts with an http or https URL's scheme; *host is set behind it.
+static bool take_scheme(const char *text, const char **host)
+{
+	size_t len = strncmp(text, "http://", 7) == 0 ? 7
+		: strncmp(text, "https://", 8) == 0   ? 8
+						      : 0;
+
+	*host = text + len;
+	return len > 0;
+}
+
+// Commas and blanks have no place in it: two URLs in one text are a mistake.
+static const char *parse_url(const struct config_key *key, const char *text, void *field)
+{
+	size_t len = strlen(text), host_len;
+	const char *host, *at, *colon;
+	uint64_t port;
+
+	if (len >= key->size)
+		return "is too long";
+	for (const char *p = text; *p != '\0'; p++) {
+		if (*p <= ' ' || *p > '~' || strchr("\"<>\\^`{|},", *p) != NULL)
+			return "holds a character that no URL has";
+	}
+	if (!take_scheme(text, &host))
+		return "starts with neither http:// nor https://";
+	host_len = strcspn(host, "/?#");
+	at = memrchr(host, '@', host_len);
+	if (at != NULL) {
+		host_len -= (size_t)(at + 1 - host);
+		host = at + 1;
+	}
+	colon = host[0] == '[' ? strchr(host, ']') : host;
+	if (colon == NULL || colon >= host + host_len)
+		return "names no host";
+	colon = memchr(colon, ':', host_len - (size_t)(colon - host));
+	if (colon == host)
+		return "names no host";
+	if (colon != NULL) {
+		const char *p = colon + 1;
+
+		if (!take_decimal(&p, &port) || p != host + host_len || port < 1 || port > 65535)
+			return "has no port from 1 to 65535 behind the colon";
+	}
+	memset(field, 0, key->size);
+	memcpy(field, text, len);
+	return NULL;
+}
+
+static const char *parse_address(const struct config_key *key, const char *text, void *field)
+{
+	size_t len = strlen(text);
+
+	if (strncmp(text, "0x", 2) != 0)
+		return "does not start with 0x";
+	if (strspn(text + 2, "0123456789abcdefABCDEF") != len - 2 || len != CONFIG_ADDRESS_CAP - 1)
+		return "is not 40 hex digits behind the 0x";
+	if (strspn(text + 2, "0") == len - 2)
+		return "is the zero address";
+	memset(field, 0, key->size);
+	memcpy(field, text, len);
+	return NULL;
+}
+
 static const char *parse_mode(const char *text, void *field)
 {
 	uint32_t mode = 0;
@@ -346,6 +410,10 @@ const char *config_value_parse(
 		return parse_cidr(key, text, field);
 	case CONFIG_LISTEN:
 		return parse_listen(text, field);
+	case CONFIG_URL:
+		return parse_url(key, text, field);
+	case CONFIG_ADDRESS:
+		return parse_address(key, text, field);
 	case CONFIG_MODE:
 		return parse_mode(text, field);
 	}

@@ -18,9 +18,9 @@
 
 #define AREA "config"
 #define MAX_SECTION_KEYS 24
-#define MAX_ITEMS CONFIG_MAX_PORTS
+#define MAX_ITEMS CONFIG_MAX_CHAINS // the longest list of sections
 #define MAX_NESTED 2 // sections inside a section
-#define MAX_TEXTS (CONFIG_MAX_EXTERNAL + MAX_ITEMS * MAX_SECTION_KEYS)
+#define MAX_TEXTS (CONFIG_MAX_EXTERNAL + MAX_ITEMS * (MAX_SECTION_KEYS + CONFIG_MAX_ENDPOINTS))
 
 // What libcyaml reads of a key: a text, or n texts.
 struct cell {
@@ -52,9 +52,9 @@ static void log_key(const struct config *config, const struct config_key *key, u
 	char value[CONFIG_FORMAT_CAP], path[64], element[80];
 	uint32_t n;
 
-	config_keys_format_path(key, item_idx, path, sizeof(path));
+	config_keys_format_path(key->path, item_idx, path, sizeof(path));
 	if (key->list_cap == 0) {
-		config_format_value(key, field, value, sizeof(value));
+		config_format_shown(key, field, value, sizeof(value));
 		log_value(path, value);
 		return;
 	}
@@ -63,7 +63,7 @@ static void log_key(const struct config *config, const struct config_key *key, u
 		log_value(path, "[]");
 	for (uint32_t i = 0; i < n; i++) {
 		snprintf(element, sizeof(element), "%s[%u]", path, i);
-		config_format_value(key, field + i * key->size, value, sizeof(value));
+		config_format_shown(key, field + i * key->size, value, sizeof(value));
 		log_value(element, value);
 	}
 }
@@ -117,7 +117,7 @@ static void add_key(struct writer *w, const struct config_key *key, cyaml_schema
 	field->data_offset = w->n_cells * (uint32_t)sizeof(struct cell);
 	field->value = text_schema;
 	// A text like null or ~ must not come back as something else.
-	if (key->kind == CONFIG_TEXT || key->kind == CONFIG_NAME)
+	if (key->kind == CONFIG_TEXT || key->kind == CONFIG_NAME || key->kind == CONFIG_ADDRESS)
 		field->value.flags |= CYAML_FLAG_SCALAR_QUOTE_DOUBLE;
 	if (key->list_cap > 0) {
 		field->count_offset = field->data_offset + (uint32_t)offsetof(struct cell, n);

@@ -8,24 +8,39 @@
 #include "controlplane/chain/evm/evm_driver.h"
 #include "controlplane/settle/chain_thread.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define ERR_CAP 800
-#define GWEI 1000000000ull
+#define GWEI 1000000000
+
+// One configured chain.
+struct lane {
+	const struct config_chain *conf;
+	uint32_t idx; // of its entry in the configuration
+	struct evm_signer *signer;
+	struct evm_driver *driver;
+	uint8_t contract[32]; // the escrow, left-padded
+};
 
 struct chain_setup {
 	const struct control *control;
 	int kick_fd;
-	struct evm_signer *signer;
-	struct evm_driver *driver;
+	struct lane lanes[CONFIG_MAX_CHAINS];
+	uint32_t n_lanes;
 	struct chain_thread *thread;
 	struct lifecycle *life;
 };
+
+static_assert(
+	CONFIG_MAX_CHAINS <= CHAIN_THREAD_LANES_MAX && CONFIG_MAX_CHAINS <= LIFECYCLE_CHAINS_MAX &&
+		CONFIG_MAX_ENDPOINTS <= EVM_RPC_ENDPOINTS_MAX && CONFIG_URL_CAP <= EVM_RPC_URL_SIZE,
+	"what the configuration takes, the control plane carries"
+);
 
 static void on_news(void *ctx)
 {
@@ -39,17 +54,22 @@ static void on_news(void *ctx)
 
 static void on_error(void *ctx, uint64_t chain_id, const char *why)
 {
-	(void)ctx;
-	log_warn("chain", "chain %" PRIu64 ": %s", chain_id, why);
+	const struct chain_setup *setup = ctx;
+
+	for (uint32_t i = 0; i < setup->n_lanes; i++) {
+		if (setup->lanes[i].conf->id == chain_id)
+			log_warn("chain", "%s: %s", setup->lanes[i].conf->name, why);
+	}
 }
 
 static void on_alert(void *ctx, enum settle_alert alert, bool is_set, const char *text)
 {
-	(void)ctx;
+	const struct lane *lane = ctx;
+
 	if (is_set)
-		log_warn("settle", "%s: %s", settle_alert_name(alert), text);
+		log_warn("settle", "%s: %s: %s", lane->conf->name, settle_alert_name(alert), text);
 	else
-		log_info("settle", "%s: over", settle_alert_name(alert));
+		log_info("settle", "%s: %s: over", lane->conf->name, settle_alert_name(alert));
 }
 
 static void on_queued(void *ctx)
@@ -60,138 +80,186 @@ static void on_queued(void *ctx)
 		chain_thread_wake(setup->thread);
 }
 
-static int open_signer(struct chain_setup *setup, const struct config_chain *chain)
+static int open_signer(struct lane *lane)
 {
-	const char *password =
-		access(chain->password_file, F_OK) == 0 ? chain->password_file : NULL;
+	const struct config_chain *conf = lane->conf;
+	const char *password = access(conf->password_file, F_OK) == 0 ? conf->password_file : NULL;
 	struct secret_file_why why;
-	int rc = evm_account_open(&setup->signer, chain->key_file, password, &why);
+	int rc = evm_account_open(&lane->signer, conf->key_file, password, &why);
 
 	if (rc != 0)
-		log_error("main", "chain.key_file: %s", why.text);
+		log_error("main", "chains[%u].key_file: %s", lane->idx, why.text);
 	return rc;
 }
 
-static int open_driver(struct chain_setup *setup, const struct config_chain *chain)
+static int open_driver(struct lane *lane, const struct clock *clock)
 {
+	const struct config_chain *chain = lane->conf;
 	struct evm_driver_conf conf = {
 		.rpc =
 			{
 				.chain_id = chain->id,
+				.n_urls = chain->n_endpoints,
 				.connect_timeout_ms = 5000,
 				.timeout_ms = 15000,
 				.backoff_min_ms = 1000,
 				.backoff_max_ms = 60000,
 				.response_max_bytes = 16u << 20,
-				.clock = setup->control->clock,
+				.clock = clock,
 			},
 		.node_id = u256_from_u64(chain->node_id),
 		.deployed_block = chain->deployed_block,
 		.range_max_blocks = 1000,
 		.clock_skew_max_sec = 60,
-		.clock = setup->control->clock,
+		.clock = clock,
 	};
-	char urls[CONFIG_TEXT_CAP], *rest = urls;
 
-	snprintf(urls, sizeof(urls), "%s", chain->rpc);
-	for (char *url = strsep(&rest, ", "); url != NULL; url = strsep(&rest, ", ")) {
-		if (*url != '\0' && conf.rpc.n_urls < EVM_RPC_ENDPOINTS_MAX)
-			conf.rpc.urls[conf.rpc.n_urls++] = url;
-	}
-	if (evm_address_parse(chain->escrow, conf.escrow) != 0) {
-		log_error("main", "chain.escrow: '%s' is no address", chain->escrow);
+	for (uint32_t i = 0; i < chain->n_endpoints; i++)
+		conf.rpc.urls[i] = chain->endpoints[i];
+	int rc = evm_address_parse(chain->escrow, conf.escrow);
+	if (rc != 0) {
+		log_error(
+			"main",
+			"chains[%u].escrow: value '%s' %s; copy it again from where it was "
+			"deployed",
+			lane->idx,
+			chain->escrow,
+			rc == -EBADMSG ? "has a wrong check sum (EIP-55), so a digit is wrong"
+				       : "is no address"
+		);
 		return -EINVAL;
 	}
-	int rc = evm_driver_create(&setup->driver, &conf, setup->signer);
+	memcpy(lane->contract + 12, conf.escrow, EVM_ADDRESS_SIZE);
+	rc = evm_driver_create(&lane->driver, &conf, lane->signer);
 	if (rc != 0)
-		log_error("main", "chain.rpc: %s", strerror(-rc));
+		log_error("main", "chains[%u].endpoints: %s", lane->idx, strerror(-rc));
 	return rc;
 }
 
-static int start_thread(
-	struct chain_setup *setup, const struct config_chain *chain, const uint8_t contract[32]
-)
+// Below 2^80: it fits.
+static struct u256 wei_from_gwei(uint64_t gwei)
 {
-	struct chain_thread_lane lane = {
-		.chain = evm_driver_chain(setup->driver),
-		.provision_confirmations = chain->provision_confirmations,
+	struct u256 wei = U256_ZERO;
+
+	if (u256_mul(u256_from_u64(gwei), u256_from_u64(GWEI), &wei) != 0)
+		return U256_ZERO;
+	return wei;
+}
+
+static struct chain_thread_lane thread_lane(struct lane *lane)
+{
+	const struct config_chain *chain = lane->conf;
+	struct chain_thread_lane ret = {
+		.chain = evm_driver_chain(lane->driver),
+		.provision_confirmations = chain->confirmations.provision,
+		.poll_ms = chain->poll_ms,
 		.outbox =
 			{
 				.batch =
 					{
-						.count = CHAIN_BATCH_MAX,
-						.age_sec = chain->batch_age_sec,
+						.count = chain->batch.count,
+						.age_sec = chain->batch.age_sec,
+						.value = wei_from_gwei(chain->batch.value_gwei),
+						.payout_threshold = wei_from_gwei(
+							chain->batch.payout_threshold_gwei
+						),
 						.deadline_margin_sec = LIFECYCLE_MARGIN_SEC,
 					},
-				.confirmations = chain->settle_confirmations,
+				.confirmations = chain->confirmations.settle,
 				.watch_blocks = 256,
 				.resend_ms = 30000,
 				.reprice_ms = 60000,
 				.review_polls = 60,
 				.skips_max = 10,
 				.skip_wait_sec = 60,
+				.fee_ceiling_wei = wei_from_gwei(chain->fee_ceiling_gwei),
+				.balance_alarm_wei = wei_from_gwei(chain->low_balance_gwei),
 				.on_alert = on_alert,
+				.on_alert_ctx = lane,
 			},
 		.interrupt = evm_driver_interrupt,
 	};
+
+	memcpy(ret.contract, lane->contract, sizeof(ret.contract));
+	return ret;
+}
+
+static int start_thread(struct chain_setup *setup)
+{
+	struct chain_thread_lane lanes[CONFIG_MAX_CHAINS];
 	const struct chain_thread_conf conf = {
 		.db = setup->control->db,
 		.clock = setup->control->clock,
-		.poll_ms = chain->poll_ms,
-		.lanes = &lane,
-		.n_lanes = 1,
+		.lanes = lanes,
+		.n_lanes = setup->n_lanes,
 		.on_news = on_news,
 		.on_error = on_error,
 		.ctx = setup,
 	};
 
-	memcpy(lane.contract, contract, 32);
-	lane.outbox.fee_ceiling_wei = u256_from_u64(chain->fee_ceiling_gwei * GWEI);
-	return chain_thread_start(&setup->thread, &conf);
-}
-
-static int start_chain(struct chain_setup *setup, struct lifecycle_chain *ret)
-{
-	const struct config_chain *chain = &setup->control->config->chain;
-	int rc = open_signer(setup, chain);
-
-	if (rc == 0)
-		rc = open_driver(setup, chain);
+	for (uint32_t i = 0; i < setup->n_lanes; i++)
+		lanes[i] = thread_lane(&setup->lanes[i]);
+	int rc = chain_thread_start(&setup->thread, &conf);
 	if (rc != 0)
-		return rc;
-	ret->driver = evm_driver_chain(setup->driver);
-	ret->settle_confirmations = chain->settle_confirmations;
-	return evm_address_parse(chain->escrow, ret->contract + 12);
+		log_error("main", "chain thread: %s", strerror(-rc));
+	return rc;
 }
 
-int chain_setup_start(struct chain_setup **ret, const struct control *control, int kick_fd)
+static int open_lanes(struct chain_setup *setup)
 {
-	struct chain_setup *setup = calloc(1, sizeof(*setup));
-	const bool has_chain = control->config->chain.id != 0;
-	struct lifecycle_chain chain = {0};
-	struct lifecycle_conf conf = {
+	const struct config *config = setup->control->config;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < config->n_chains && rc == 0; i++) {
+		struct lane *lane = &setup->lanes[setup->n_lanes++];
+
+		lane->conf = &config->chains[i];
+		lane->idx = i;
+		rc = open_signer(lane);
+		if (rc == 0)
+			rc = open_driver(lane, setup->control->clock);
+	}
+	return rc;
+}
+
+static int create_lifecycle(struct chain_setup *setup)
+{
+	const struct control *control = setup->control;
+	struct lifecycle_chain chains[CONFIG_MAX_CHAINS] = {0};
+	const struct lifecycle_conf conf = {
 		.db = control->db,
 		.config = control->config,
 		.clock = control->clock,
 		.sessions = control->sessions,
 		.usage = control->usage,
-		.chains = &chain,
-		.n_chains = has_chain,
+		.chains = chains,
+		.n_chains = setup->n_lanes,
 		.queued = on_queued,
 		.ctx = setup,
 	};
-	int rc = 0;
+
+	for (uint32_t i = 0; i < setup->n_lanes; i++) {
+		chains[i].driver = evm_driver_chain(setup->lanes[i].driver);
+		chains[i].settle_confirmations = setup->lanes[i].conf->confirmations.settle;
+		memcpy(chains[i].contract, setup->lanes[i].contract, sizeof(chains[i].contract));
+	}
+	return lifecycle_create(&setup->life, &conf);
+}
+
+int chain_setup_start(struct chain_setup **ret, const struct control *control, int kick_fd)
+{
+	struct chain_setup *setup = calloc(1, sizeof(*setup));
+	int rc;
 
 	if (setup == NULL)
 		return -ENOMEM;
 	setup->control = control;
 	setup->kick_fd = kick_fd;
-	if (has_chain)
-		rc = start_chain(setup, &chain);
+	rc = open_lanes(setup);
 	if (rc == 0)
-		rc = lifecycle_create(&setup->life, &conf);
-	if (rc == 0 && has_chain)
-		rc = start_thread(setup, &control->config->chain, chain.contract);
+		rc = create_lifecycle(setup);
+	if (rc == 0 && setup->n_lanes > 0)
+		rc = start_thread(setup);
 	if (rc != 0) {
 		chain_setup_stop(setup);
 		return rc;
@@ -207,8 +275,10 @@ void chain_setup_stop(struct chain_setup *setup)
 	if (setup->thread != NULL)
 		chain_thread_stop(setup->thread);
 	lifecycle_destroy(setup->life);
-	evm_driver_destroy(setup->driver);
-	evm_signer_destroy(setup->signer);
+	for (uint32_t i = 0; i < setup->n_lanes; i++) {
+		evm_driver_destroy(setup->lanes[i].driver);
+		evm_signer_destroy(setup->lanes[i].signer);
+	}
 	free(setup);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The configured chain as the control plane uses it: driver, chain thread and the lifecycle of the
-// sessions that are bought there; without one (chain.id 0) only the lifecycle, which then has nothing
-// to do. Start and stop on the main thread; ticks on the loop's.
+// The configured chains as the control plane uses them: a driver each, the chain thread and the
+// lifecycle of the sessions that are bought there; without any only the lifecycle, which then has
+// nothing to do. Start and stop on the main thread; ticks on the loop's.
 #pragma once
 
 #include "controlplane/control.h"

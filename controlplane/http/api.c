@@ -90,28 +90,47 @@ bool api_load_purchase(struct control *control, uint64_t session_id, struct purc
 	return db_txn_commit(&txn) == 0 && is_found;
 }
 
-// The chain's own name of a session; NULL when the text is no such name.
-static const struct session_identity *parse_identity(
-	const struct config_chain *chain, const char *text, struct session_identity *ret
+// A chain's own name of a session: its id is another on each chain and contract, so at most one of the
+// configured ones knows it.
+//
+// Returns: as session_lookup_identity(); -ENOENT too when the text is no such name.
+static int lookup_bought(
+	struct control *control, const char *text, struct session *ret, struct session_error *err
 )
 {
-	*ret = (struct session_identity){.source = SESSION_SOURCE_CHAIN, .chain = chain->id};
-	return evm_hex_parse(text, ret->id, sizeof(ret->id)) == 0 && chain->id != 0 &&
-			evm_address_parse(chain->escrow, ret->contract + 12) == 0
-		? ret
-		: NULL;
+	struct session_identity identity = {.source = SESSION_SOURCE_CHAIN};
+	const struct config *config = control->config;
+	int rc = -ENOENT;
+
+	if (evm_hex_parse(text, identity.id, sizeof(identity.id)) != 0)
+		return rc;
+	for (uint32_t i = 0; i < config->n_chains && rc == -ENOENT; i++) {
+		identity.chain = config->chains[i].id;
+		if (evm_address_parse(config->chains[i].escrow, identity.contract + 12) == 0)
+			rc = session_lookup_identity(control->sessions, &identity, ret, err);
+	}
+	return rc;
 }
 
 int api_lookup_session(
 	struct control *control, const char *text, struct session *ret, struct session_error *err
 )
 {
-	struct session_identity space;
-	const struct session_identity *identity =
-		parse_identity(&control->config->chain, text, &space);
+	int rc = lookup_bought(control, text, ret, err);
 
-	return identity != NULL ? session_lookup_identity(control->sessions, identity, ret, err)
-				: session_lookup(control->sessions, text, ret, err);
+	return rc == -ENOENT ? session_lookup(control->sessions, text, ret, err) : rc;
+}
+
+// Returns: the depth at which the slowest chain's purchases are seen.
+static uint32_t provision_confirmations(const struct config *config)
+{
+	uint32_t depth = 0;
+
+	for (uint32_t i = 0; i < config->n_chains; i++) {
+		if (config->chains[i].confirmations.provision > depth)
+			depth = config->chains[i].confirmations.provision;
+	}
+	return depth;
 }
 
 static bool is_callers(
@@ -176,7 +195,7 @@ bool api_find_bought(
 		NULL,
 		"no session %s was bought here; a purchase is seen %u blocks after it is mined",
 		request->params[0],
-		control->config->chain.provision_confirmations
+		provision_confirmations(control->config)
 	);
 	return false;
 }

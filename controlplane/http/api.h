@@ -25,7 +25,7 @@ void api_reply_session_error(
 // What the chain said of a session. Returns: false for one that was not bought on a chain.
 bool api_load_purchase(struct control *control, uint64_t session_id, struct purchase *ret);
 
-// By name, local id in digits, or the chain's id (0x and 64 hex digits) on the configured chain and
+// By name, local id in digits, or the chain's id (0x and 64 hex digits) on a configured chain and its
 // escrow, whoever asks. Returns: as session_lookup().
 int api_lookup_session(
 	struct control *control, const char *text, struct session *ret, struct session_error *err

@@ -52,6 +52,8 @@ static bool check_proof(
 		.chain_id = session->identity.chain,
 		.issued_unix_sec = body->issued_unix_sec,
 	};
+	const struct config_chain *chain =
+		config_chain_lookup(control->config, session->identity.chain);
 	struct peer_proof_rule rule = {
 		.newest_unix_sec = session->peer_unix_sec,
 		.now_unix_sec = clock_unix_ns(control->clock) / NS_PER_SEC,
@@ -59,7 +61,8 @@ static bool check_proof(
 	int rc;
 
 	memcpy(proof.escrow, session->identity.contract + 12, sizeof(proof.escrow));
-	u256_to_be(u256_from_u64(control->config->chain.node_id), proof.node_id);
+	// Of a chain that left the configuration no node is ours, so nobody has signed for it.
+	u256_to_be(u256_from_u64(chain != NULL ? chain->node_id : 0), proof.node_id);
 	memcpy(proof.session_id, session->identity.id, sizeof(proof.session_id));
 	memcpy(proof.public_key, body->public_key, sizeof(proof.public_key));
 	memcpy(rule.buyer, purchase->buyer + 12, sizeof(rule.buyer));

@@ -18,6 +18,7 @@
 struct chain_thread_lane_state {
 	struct chain_thread_lane conf;
 	struct settle_outbox *outbox;
+	uint64_t due_ns; // monotonic time of the next round
 	bool is_failing; // told already
 };
 
@@ -114,38 +115,40 @@ static void chain_thread_round(struct chain_thread *thread, struct chain_thread_
 	(void)settle_outbox_poll(lane->outbox);
 }
 
-static bool chain_thread_is_past(const struct timespec *until)
+static uint64_t chain_thread_now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec > until->tv_sec ||
-		(now.tv_sec == until->tv_sec && now.tv_nsec >= until->tv_nsec);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+// Until the first lane is due, or somebody wakes the thread: then all are.
 static void chain_thread_sleep(struct chain_thread *thread)
 {
+	uint64_t due_ns = UINT64_MAX;
 	struct timespec until;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += thread->conf.poll_ms / 1000;
-	until.tv_nsec += (long)(thread->conf.poll_ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
+	for (size_t i = 0; i < thread->conf.n_lanes; i++) {
+		if (thread->lanes[i].due_ns < due_ns)
+			due_ns = thread->lanes[i].due_ns;
 	}
+	until.tv_sec = (time_t)(due_ns / 1000000000);
+	until.tv_nsec = (long)(due_ns % 1000000000);
 	pthread_mutex_lock(&thread->lock);
-	while (!thread->is_woken && !thread->is_stopping && !chain_thread_is_past(&until)) {
+	while (!thread->is_woken && !thread->is_stopping && chain_thread_now_ns() < due_ns) {
 		if (thread->is_asked) {
 			thread->is_asked = false;
 			pthread_mutex_unlock(&thread->lock);
-			while (chain_thread_answer(thread) && !chain_thread_is_past(&until))
+			while (chain_thread_answer(thread) && chain_thread_now_ns() < due_ns)
 				continue;
 			pthread_mutex_lock(&thread->lock);
 		} else {
 			(void)pthread_cond_timedwait(&thread->changed, &thread->lock, &until);
 		}
 	}
+	for (size_t i = 0; thread->is_woken && i < thread->conf.n_lanes; i++)
+		thread->lanes[i].due_ns = 0;
 	thread->is_woken = false;
 	pthread_mutex_unlock(&thread->lock);
 }
@@ -155,8 +158,15 @@ static void *chain_thread_main(void *ctx)
 	struct chain_thread *thread = ctx;
 
 	while (!chain_thread_is_stopping(thread)) {
-		for (size_t i = 0; i < thread->conf.n_lanes; i++)
-			chain_thread_round(thread, &thread->lanes[i]);
+		for (size_t i = 0; i < thread->conf.n_lanes; i++) {
+			struct chain_thread_lane_state *lane = &thread->lanes[i];
+
+			if (lane->due_ns > chain_thread_now_ns())
+				continue;
+			chain_thread_round(thread, lane);
+			lane->due_ns =
+				chain_thread_now_ns() + lane->conf.poll_ms * UINT64_C(1000000);
+		}
 		chain_thread_sleep(thread);
 	}
 	return NULL;
@@ -170,6 +180,8 @@ static int chain_thread_init_lanes(
 		struct chain_thread_lane_state *lane = &thread->lanes[i];
 		int r;
 
+		if (conf->lanes[i].poll_ms == 0)
+			return -EINVAL;
 		lane->conf = conf->lanes[i];
 		lane->conf.outbox.db = conf->db;
 		lane->conf.outbox.clock = conf->clock;
@@ -206,7 +218,7 @@ int chain_thread_start(struct chain_thread **ret, const struct chain_thread_conf
 	pthread_condattr_t attributes;
 	int r;
 
-	if (conf->n_lanes == 0 || conf->n_lanes > CHAIN_THREAD_LANES_MAX || conf->poll_ms == 0)
+	if (conf->n_lanes == 0 || conf->n_lanes > CHAIN_THREAD_LANES_MAX)
 		return -EINVAL;
 	thread = calloc(1, sizeof(*thread));
 	if (thread == NULL)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The one thread for chain I/O: for each configured chain it reads events into the inbox and drives
-// the outbox, every poll interval, or sooner when it is woken; between two such steps it answers the
-// loop's questions (chain_ask.h). Chains share nothing: one whose endpoints are down costs the others
-// a time-out now and then. The loop hears of news by a callback that only has to wake it.
+// the outbox, every poll interval of its own, or sooner when it is woken; between two such steps it
+// answers the loop's questions (chain_ask.h). Chains share nothing: one whose endpoints are down costs
+// the others a time-out now and then. The loop hears of news by a callback that only has to wake it.
 
 #pragma once
 
@@ -22,6 +22,7 @@ struct chain_thread_lane {
 	uint8_t contract[32]; // the escrow, left-padded
 	uint32_t
 		provision_confirmations; // confirmations.provision: depth at which events are believed
+	uint32_t poll_ms; // 5000
 	struct settle_outbox_conf outbox; // db, chain and clock are set by the thread
 	void (*interrupt)(void *driver); // ends a running question; called from the stopping thread
 };
@@ -29,7 +30,6 @@ struct chain_thread_lane {
 struct chain_thread_conf {
 	struct db *db;
 	const struct clock *clock;
-	uint32_t poll_ms; // 5000
 	const struct chain_thread_lane *lanes;
 	size_t n_lanes;
 	struct chain_ask *ask; // whose questions to answer; NULL: nobody's

@@ -118,14 +118,8 @@ node_register() {
 # goes on undisturbed.
 node_sells() {
 	install -m 600 "$tmp/settler.key" "$tmp/state/settler.key"
-	conf[chain.id]=$chain_id
-	conf[chain.rpc]=$chain_rpc
-	conf[chain.escrow]=\"$escrow\"
-	conf[chain.node_id]=$node_id
-	conf[chain.provision_confirmations]=1
-	conf[chain.settle_confirmations]=2
-	conf[chain.poll_ms]=200
-	conf[chain.batch_age_sec]=0
+	topo_chains=("{name: anvil, id: $chain_id, endpoints: ['$chain_rpc'], escrow: '$escrow', node_id: $node_id,
+      poll_ms: 200, confirmations: {provision: 1, settle: 2}, batch: {age_sec: 0}}")
 	conf[api.listen]=$office_addr:$api_port
 	topo_write_config
 	control_restart

@@ -154,6 +154,8 @@ topo_port() { # NAME INDEX INTERFACE ROLE ADDRESS GATEWAY
 }
 declare -A topo_devargs=() # of a port by name, where the driver's are not wanted; @tmp@ is $tmp
 
+topo_chains=() # items of the list `chains`, one line of YAML each
+
 # topo_write_config [FILE]: the node's YAML from ${conf[...]}.
 topo_write_config() {
 	local key section last='' tunnel_if=n0 internet_if=n1
@@ -173,6 +175,7 @@ topo_write_config() {
 			topo_port tunnel 0 "$tunnel_if" tunnel $node_tunnel_addr/24 none
 			topo_port internet 1 "$internet_if" internet $node_internet_addr/24 $server
 		fi
+		[ ${#topo_chains[@]} -eq 0 ] || printf '%s\n' "chains:" "${topo_chains[@]/#/  - }"
 	} >"${1:-$tmp/tollwire.yaml}"
 }
 

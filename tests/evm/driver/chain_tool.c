@@ -24,6 +24,7 @@
 static struct evm_signer *signers[CHAIN_THREAD_LANES_MAX];
 static struct evm_driver *drivers[CHAIN_THREAD_LANES_MAX];
 static struct chain_thread_lane lanes[CHAIN_THREAD_LANES_MAX];
+static uint32_t poll_ms;
 static struct db *db;
 static int news_fd;
 
@@ -85,6 +86,7 @@ static void open_lane(size_t idx, char *text)
 	lanes[idx] = (struct chain_thread_lane){
 		.chain = evm_driver_chain(drivers[idx]),
 		.provision_confirmations = 2,
+		.poll_ms = poll_ms,
 		.outbox =
 			{
 				.batch = {.count = 100},
@@ -165,7 +167,7 @@ int main(int argc, char **argv)
 	if (db_open(&db, &db_conf, err, sizeof(err)) < 0)
 		die("db", err);
 	conf.db = db;
-	conf.poll_ms = (uint32_t)strtoul(argv[2], NULL, 10);
+	poll_ms = (uint32_t)strtoul(argv[2], NULL, 10);
 	for (int i = 3; i < argc; i++)
 		open_lane(conf.n_lanes++, argv[i]);
 	if (chain_thread_start(&thread, &conf) < 0)

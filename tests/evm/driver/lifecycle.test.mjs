@@ -29,14 +29,15 @@ ports:
   - {name: wan, devargs: "net_ring0", role: both, address: 198.51.100.2/24, gateway: 198.51.100.1}
 usage:
   poll_interval_ms: 100
-chain:
-  id: ${s.chain.chainId}
-  rpc: ${s.chain.url}
-  escrow: "${s.f.escrow.target}"
-  node_id: ${s.f.nodeId}
-  settle_confirmations: 3
-  poll_ms: 100
-  batch_age_sec: 0
+chains:
+  - name: anvil
+    id: ${s.chain.chainId}
+    endpoints: ["${s.chain.url}"]
+    escrow: "${s.f.escrow.target}"
+    node_id: ${s.f.nodeId}
+    poll_ms: 100
+    confirmations: {settle: 3}
+    batch: {age_sec: 0}
 store:
   path: ${s.dir}/db
   map_size_mb: 64

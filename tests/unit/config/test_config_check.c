@@ -4,6 +4,9 @@
 #include "config/config_check.h"
 #include "tests/unit/config/config_rows.h"
 
+#include <errno.h>
+#include <stdio.h>
+
 #define NETWORK "; allowed: an IPv4 network, such as 10.8.0.0/16"
 
 static void test_ports(void **state)
@@ -157,6 +160,126 @@ static void test_cross_checks(void **state)
 	config_rows_run(CONFIG_ROWS_GOOD, rows, TEST_N_ROWS(rows));
 }
 
+#define CHAIN(rest) "  - {name: a, id: 1, escrow: " ESCROW ", node_id: 1, " rest "}\n"
+#define CHAIN_B(rest) "  - {name: b, id: 2, escrow: " ESCROW ", node_id: 1, " rest "}\n"
+#define ESCROW "0x00000000000000000000000000000000DeaDBeef"
+#define LOCAL "endpoints: ['http://127.0.0.1:8545']"
+#define URL "; allowed: http://host or https://host, with or without :port and path"
+
+static void test_chains(void **state)
+{
+	static const struct config_row rows[] = {
+		{"chains: []\n", {NULL}},
+		{"chains:\n" CHAIN(LOCAL) CHAIN_B("endpoints: [https://x, https://y]"), {NULL}},
+		{"chains: {name: a}\n",
+		 {"f:3: key 'chains': value '{...}' is not a list; allowed: a list of up to 8 "
+		  "chains"}},
+		{"chain: {id: 1}\n",
+		 {"f:3: key 'chain': unknown, did you mean 'chains'?; allowed: node, worker, "
+		  "memory, ports, wireguard, tunnel, nat, firewall, icmp, sessions, arp, usage, "
+		  "retention, chains, voucher, store, api"}},
+		{"chains:\n  - 7\n",
+		 {"f:4: key 'chains[0]': value '7' is not a mapping; allowed: name, id, endpoints, "
+		  "escrow, ..."}},
+		{"chains:\n  - name: a\n    id: 1\n",
+		 {"f:4: key 'chains[0].endpoints': missing, and it has no default" URL,
+		  "f:4: key 'chains[0].escrow': missing, and it has no default; allowed: 0x and 40 "
+		  "hex digits"}},
+		{"chains:\n" CHAIN(LOCAL) CHAIN_B("endpoints: [https://x, 'wss://y']"),
+		 {"f:5: key 'chains[1].endpoints[1]': value '\"wss://y\"' starts with neither "
+		  "http:// nor https://" URL}},
+		{"chains:\n" CHAIN(LOCAL) CHAIN_B(LOCAL),
+		 {"f:5: key 'chains[1].endpoints[0]': value 'http://127.0.0.1:8545' is "
+		  "chains[0].endpoints[0] too; allowed: each endpoint once"}},
+		{"chains:\n" CHAIN("endpoints: [https://h/SECRET, https://h/SECRET]"),
+		 {"f:4: key 'chains[0].endpoints[1]': value 'https://h' is chains[0].endpoints[0] "
+		  "too; allowed: each endpoint once"}},
+		{"chains:\n" CHAIN(LOCAL) CHAIN("endpoints: [http://localhost]"),
+		 {"f:5: key 'chains[1].name': value 'a' is the name of chains[0]; allowed: any "
+		  "other",
+		  "f:5: key 'chains[1].id': value '1' is the id of chains[0], a; allowed: one "
+		  "entry a chain"}},
+		{"chains:\n" CHAIN("endpoints: []"),
+		 {"f:4: key 'chains[0].endpoints': value '[]' is empty; allowed: 1 to 8 URLs"}},
+		{"chains:\n" CHAIN("endpoints: https://x"),
+		 {"f:4: key 'chains[0].endpoints': value 'https://x' is not a list: [a, b] or "
+		  "lines with a dash" URL}},
+		{"chains:\n" CHAIN(LOCAL) CHAIN_B("endpiont: [https://x]"),
+		 {"f:5: key 'chains[1].endpiont': unknown, did you mean 'chains[1].endpoints'?; "
+		  "allowed: name, id, endpoints, escrow, node_id, deployed_block, key_file, "
+		  "password_file, poll_ms, fee_ceiling_gwei, low_balance_gwei, confirmations, "
+		  "batch",
+		  "f:5: key 'chains[1].endpoints': missing, and it has no default" URL}},
+		{"chains:\n" CHAIN(LOCAL ", confirmations: {setle: 3}"),
+		 {"f:4: key 'chains[0].confirmations.setle': unknown, did you mean "
+		  "'chains[0].confirmations.settle'?; allowed: provision, settle"}},
+		{"chains:\n" CHAIN(LOCAL) CHAIN_B("endpoints: ['http://[::1]'], bacth: {count: 3}"),
+		 {"f:5: key 'chains[1].bacth': unknown, did you mean 'chains[1].batch'?; allowed: "
+		  "name, id, endpoints, escrow, node_id, deployed_block, key_file, password_file, "
+		  "poll_ms, fee_ceiling_gwei, low_balance_gwei, confirmations, batch"}},
+		{"chains:\n" CHAIN(LOCAL ", confirmations: 3"),
+		 {"f:4: key 'chains[0].confirmations': value '3' is not a mapping; allowed: lines "
+		  "of key: value, indented"}},
+		{"chains:\n" CHAIN(LOCAL ", batch: {count: 101}"),
+		 {"f:4: key 'chains[0].batch.count': value '101' is out of range; allowed: 1 to "
+		  "100 settlements"}},
+		{"chains:\n" CHAIN(LOCAL ", Name: x"),
+		 {"f:4: key 'chains[0].\"Name\"': unknown; allowed: name, id, endpoints, escrow, "
+		  "node_id, deployed_block, key_file, password_file, poll_ms, fee_ceiling_gwei, "
+		  "low_balance_gwei, confirmations, batch"}},
+		{"chains:\n" CHAIN("endpoints: ['http://10.0.0.1', https://x]"),
+		 {CONFIG_ROWS_WARNING
+		  "f:4: key 'chains[0].endpoints[0]': value 'http://10.0.0.1' lets whoever is on "
+		  "the way forge payments; use https"}},
+		{"chains:\n" CHAIN("endpoints: [https://x]"),
+		 {CONFIG_ROWS_WARNING
+		  "f:4: key 'chains[0].endpoints': value 'one URL' leaves nobody to notice when it "
+		  "is wrong; add one of another provider"}},
+		{"chains:\n  - {name: a, id: 1, escrow: " ESCROW ", " LOCAL "}\n",
+		 {CONFIG_ROWS_WARNING
+		  "f:4: key 'chains[0].node_id': value '0' is nobody's: nothing can be bought "
+		  "here; run twctl chain register"}},
+		{"chains:\n" CHAIN(LOCAL ", confirmations: {provision: 5, settle: 3}"),
+		 {CONFIG_ROWS_WARNING
+		  "f:4: key 'chains[0].confirmations.settle': value '3' is below "
+		  "confirmations.provision 5: a settlement would count as done before a purchase "
+		  "as made"}},
+	};
+
+	(void)state;
+	config_rows_run(CONFIG_ROWS_GOOD, rows, TEST_N_ROWS(rows));
+}
+
+static void test_too_many_chains(void **state)
+{
+	char text[2000];
+	size_t len = (size_t)sprintf(text, CONFIG_ROWS_GOOD "chains:\n");
+	static struct config config;
+	static struct config_report report;
+
+	(void)state;
+	for (int i = 0; i < 9; i++) {
+		len += (size_t)sprintf(
+			text + len,
+			"- {name: c%d, id: %d, escrow: '" ESCROW "', node_id: 1, endpoints: "
+			"['http://localhost:%d']}\n",
+			i,
+			i + 1,
+			i + 1
+		);
+		if (i < 8)
+			assert_int_equal(config_load_text(&config, text, len, "f", &report), 0);
+	}
+	assert_int_equal(config.n_chains, 8);
+	assert_int_equal(config_load_text(&config, text, len, "f", &report), -EINVAL);
+	assert_int_equal(report.n_lines, 1);
+	assert_string_equal(
+		report.lines[0].text,
+		"f:12: key 'chains[8]': value '{...}' is one chain too many; allowed: up to 8 "
+		"chains"
+	);
+}
+
 // A wrong value is reported once; checks that would build on it stay silent.
 static void test_no_consequential_errors(void **state)
 {
@@ -182,6 +305,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_cross_checks),
+		cmocka_unit_test(test_chains),
+		cmocka_unit_test(test_too_many_chains),
 		cmocka_unit_test(test_no_consequential_errors),
 	};
 

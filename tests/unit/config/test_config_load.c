@@ -15,7 +15,7 @@
 #define HOST "; allowed: an IPv4 address or DNS name, with or without :port"
 #define TOP \
 	"node, worker, memory, ports, wireguard, tunnel, nat, firewall, icmp, sessions, arp, " \
-	"usage, retention, chain, voucher, store, api"
+	"usage, retention, chains, voucher, store, api"
 #define WORKER "count, cores, main_core, idle, sleep_us, burst"
 
 static struct config config;

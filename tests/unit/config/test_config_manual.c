@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // config/tollwire.yaml against the table of keys: every key is there once, under its section, below
-// its help and its facts word for word, with its default as the value; and the file loads.
+// its help and its facts word for word, with its default as the value; and the file loads, as it is
+// and with the section that is there as an example.
 #include "config/config_load.h"
 #include "config/config_manual.h"
 #include "tests/unit/test.h"
@@ -15,6 +16,20 @@
 static char lines[MAX_LINES][256];
 static uint32_t n_lines;
 
+// Makes the commented section one of the file, as its comment says.
+static void take_in_example(void)
+{
+	uint32_t i = 0;
+
+	while (i < n_lines && strcmp(lines[i], "# chains:") != 0)
+		i++;
+	assert_true(i < n_lines);
+	for (; i < n_lines && lines[i][0] != '\0'; i++) {
+		assert_true(strncmp(lines[i], "# ", 2) == 0);
+		memmove(lines[i], lines[i] + 2, strlen(lines[i]) - 1);
+	}
+}
+
 static int read_lines(void **state)
 {
 	FILE *file = fopen(CONFIG_YAML, "r");
@@ -26,6 +41,7 @@ static int read_lines(void **state)
 		n_lines++;
 	}
 	assert_true(feof(file) && n_lines < MAX_LINES);
+	take_in_example();
 	return fclose(file);
 }
 
@@ -185,6 +201,27 @@ static void test_loads(void **state)
 	load_shipped(&config, CONFIG_EXAMPLES "/veth.yaml");
 	assert_string_equal(config.node.name, "veth");
 	assert_int_equal(config.n_ports, 2);
+	assert_int_equal(config.n_chains, 0);
+}
+
+static void test_example_loads(void **state)
+{
+	static struct config config;
+	static struct config_report report;
+	static char text[65536];
+	size_t len = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < n_lines; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s\n", lines[i]);
+	assert_true(len < sizeof(text));
+	if (config_load_text(&config, text, len, "example", &report) != 0)
+		fail_msg("%s", report.lines[0].text);
+	assert_int_equal(report.n_warnings, 1);
+	assert_non_null(strstr(report.lines[0].text, "key 'chains[0].node_id': value '0'"));
+	assert_int_equal(config.n_chains, 1);
+	assert_int_equal(config.chains[0].n_endpoints, 2);
+	assert_string_equal(config.chains[0].endpoints[1], "https://rpc.example.net");
 }
 
 // What the programs print as help is what the file says.
@@ -216,6 +253,7 @@ int main(void)
 		cmocka_unit_test(test_sections),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_loads),
+		cmocka_unit_test(test_example_loads),
 		cmocka_unit_test(test_print),
 	};
 

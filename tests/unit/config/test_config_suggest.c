@@ -15,6 +15,10 @@ static void test_nearest(void **state)
 		{"ports[].nmae", "ports[].name"},
 		{"nat.timeouts.udp_secs", "nat.timeouts.udp_sec"}, // a deletion
 		{"port", "ports[]"},
+		{"chain", "chains[]"},
+		{"chains[].endpoint", "chains[].endpoints"},
+		{"chains[].confirmation", "chains[].confirmations"},
+		{"chains[].confirmations.settel", "chains[].confirmations.settle"},
 		{"nat.timeout", "nat.timeouts"},
 		{"node.listen_port", "wireguard.listen_port"}, // right name, wrong section
 		{"tunnel.handshake_burst", "wireguard.handshake_burst"},

@@ -67,6 +67,8 @@ struct row {
 	const char *written; // NULL = refused
 };
 
+#define ADDRESS "0x00000000000000000000000000000000DeaDBeef"
+
 static void test_texts(void **state)
 {
 	static const struct row rows[] = {
@@ -141,6 +143,37 @@ static void test_texts(void **state)
 		{"worker.idle", "sleep", "sleep"},
 		{"worker.idle", "sle", NULL},
 		{"worker.idle", "", NULL},
+		{"chains[].endpoints", "http://127.0.0.1:8545", "http://127.0.0.1:8545"},
+		{"chains[].endpoints",
+		 "https://[2001:db8::1]:1/v3/K?x=y",
+		 "https://[2001:db8::1]:1/v3/K?x=y"},
+		{"chains[].endpoints",
+		 "https://u:p%40@rpc.example.com",
+		 "https://u:p%40@rpc.example.com"},
+		{"chains[].endpoints", "https://[::1]", "https://[::1]"},
+		{"chains[].endpoints", "ws://rpc.example.com", NULL},
+		{"chains[].endpoints", "HTTPS://rpc.example.com", NULL},
+		{"chains[].endpoints", "rpc.example.com", NULL},
+		{"chains[].endpoints", "https://", NULL},
+		{"chains[].endpoints", "https:///v3", NULL},
+		{"chains[].endpoints", "https://:8545", NULL},
+		{"chains[].endpoints", "https://user@", NULL},
+		{"chains[].endpoints", "https://[::1", NULL},
+		{"chains[].endpoints", "https://h/]", "https://h/]"},
+		{"chains[].endpoints", "https://[h/]", NULL},
+		{"chains[].endpoints", "https://h:0", NULL},
+		{"chains[].endpoints", "https://h:65536", NULL},
+		{"chains[].endpoints", "https://h:80x/", NULL},
+		{"chains[].endpoints", "https://h:/", NULL},
+		{"chains[].endpoints", "https://a,https://b", NULL},
+		{"chains[].endpoints", "https://a b", NULL},
+		{"chains[].endpoints", "https://a\xc3\xa9", NULL},
+		{"chains[].escrow", ADDRESS, ADDRESS},
+		{"chains[].escrow", "0x00000000000000000000000000000000deadbee", NULL},
+		{"chains[].escrow", "0x00000000000000000000000000000000deadbeeff", NULL},
+		{"chains[].escrow", "0x00000000000000000000000000000000deadbeeg", NULL},
+		{"chains[].escrow", "00000000000000000000000000000000deadbeef00", NULL},
+		{"chains[].escrow", "0x0000000000000000000000000000000000000000", NULL},
 		{"worker.count", "+1", NULL},
 		{"worker.count", "1e1", NULL},
 		{"worker.count", "0x1", NULL},
@@ -150,7 +183,7 @@ static void test_texts(void **state)
 	(void)state;
 	for (size_t i = 0; i < TEST_N_ROWS(rows); i++) {
 		const struct config_key *key = lookup(rows[i].path);
-		char field[512], before[512], written[CONFIG_FORMAT_CAP];
+		char field[CONFIG_URL_CAP], before[CONFIG_URL_CAP], written[CONFIG_FORMAT_CAP];
 		const char *wrong;
 
 		memset(field, 0xa5, sizeof(field));
@@ -169,12 +202,40 @@ static void test_texts(void **state)
 	}
 }
 
+// Endpoints have keys of the provider in their path or user: the log shows neither.
+static void test_shown(void **state)
+{
+	static const struct {
+		const char *url;
+		const char *shown;
+	} rows[] = {
+		{"https://rpc.example.com/v3/SECRET", "https://rpc.example.com"},
+		{"https://rpc.example.com?key=SECRET", "https://rpc.example.com"},
+		{"https://rpc.example.com#SECRET", "https://rpc.example.com"},
+		{"http://SECRET:SECRET@[::1]:8545/", "http://[::1]:8545"},
+		{"http://SECRET@SECRET@h", "http://h"},
+		{"http://h/@SECRET", "http://h"},
+	};
+	char shown[CONFIG_FORMAT_CAP];
+
+	(void)state;
+	for (size_t i = 0; i < TEST_N_ROWS(rows); i++) {
+		config_format_shown(
+			lookup("chains[].endpoints"), rows[i].url, shown, sizeof(shown)
+		);
+		assert_string_equal(shown, rows[i].shown);
+	}
+	config_format_shown(lookup("chains[].escrow"), ADDRESS, shown, sizeof(shown));
+	assert_string_equal(shown, ADDRESS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ends_of_ranges),
 		cmocka_unit_test(test_field_sizes),
 		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

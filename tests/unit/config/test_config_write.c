@@ -26,7 +26,22 @@ static void test_round_trip(void **state)
 		"200}}\n"
 		"firewall: {allow: [10.0.0.0/8, 192.168.0.0/16]}\n"
 		"usage: {checkpoint_bytes: 1000000000000}\n"
-		"api: {socket_mode: 0600}\n",
+		"api: {socket_mode: 0600}\n"
+		"chains:\n"
+		"- name: '1'\n"
+		"  id: 9007199254740991\n"
+		"  endpoints: ['https://u:p@a.example/k?a=b&c=~#x', https://b.example]\n"
+		"  escrow: 0x00000000000000000000000000000000DeaDBeef\n"
+		"  node_id: 3\n"
+		"  confirmations: {settle: 1000}\n"
+		"  batch: {payout_threshold_gwei: 1000000000000000, count: 1}\n"
+		"- name: two\n"
+		"  id: 1\n"
+		"  endpoints: [http://localhost]\n"
+		"  escrow: '0x00000000000000000000000000000000DeaDBeef'\n"
+		"  node_id: 3\n"
+		"  confirmations: {provision: 1}\n"
+		"  key_file: two.key\n",
 	};
 	static struct config config, again;
 	static struct config_report report;

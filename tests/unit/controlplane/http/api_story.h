@@ -96,9 +96,10 @@ static inline int api_story_begin(void **state)
 	api->story = story;
 	config = &api->story->set.fix.config;
 	evm_address_format(contract + 12, escrow);
-	snprintf(config->chain.escrow, sizeof(config->chain.escrow), "%s", escrow);
-	config->chain.id = CHAIN_ID;
-	config->chain.node_id = API_STORY_NODE;
+	snprintf(config->chains[0].escrow, sizeof(config->chains[0].escrow), "%s", escrow);
+	config->chains[0].id = CHAIN_ID;
+	config->n_chains = 1;
+	config->chains[0].node_id = API_STORY_NODE;
 	snprintf(config->node.endpoint.host, CONFIG_TEXT_CAP, "node.example");
 	config->node.endpoint.port = 51820;
 	assert_int_equal(evm_signer_create(&api->alice, alice_key), 0);
