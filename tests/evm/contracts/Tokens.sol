@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
+import {Proxy} from "@openzeppelin/contracts/proxy/Proxy.sol";
 
 /// @notice A stablecoin as they are: six decimals, permit, a blacklist that stops both sides of a
 /// transfer.
@@ -29,6 +30,28 @@ contract Stablecoin is ERC20Permit {
 		if (blacklisted[from] || blacklisted[to]) revert Blacklisted();
 		super._update(from, to, value);
 	}
+}
+
+/// @notice The same behind a proxy that reads its code's address from storage, as the large ones are.
+contract ProxiedStablecoin is Proxy {
+	// Far from the words that the code uses.
+	bytes32 private constant SLOT = keccak256("tollwire.test.code");
+
+	constructor(address code) {
+		bytes32 slot = SLOT;
+		assembly {
+			sstore(slot, code)
+		}
+	}
+
+	function _implementation() internal view override returns (address code) {
+		bytes32 slot = SLOT;
+		assembly {
+			code := sload(slot)
+		}
+	}
+
+	receive() external payable {}
 }
 
 /// @notice A token that behaves as a test tells it to.
@@ -106,13 +129,20 @@ contract HostileToken is ERC20 {
 	}
 }
 
-/// @notice A token of the old kind: transfers answer nothing, and there is no permit.
+/// @notice A stablecoin of the old kind: transfers answer nothing, there is no permit, and its
+/// blacklist stops the sender alone.
 contract LegacyToken {
+	uint8 public constant decimals = 6;
 	mapping(address => uint256) public balanceOf;
 	mapping(address => mapping(address => uint256)) public allowance;
+	mapping(address => bool) public blacklisted;
 
 	function mint(address to, uint256 amount) external {
 		balanceOf[to] += amount;
+	}
+
+	function setBlacklisted(address account, bool on) external {
+		blacklisted[account] = on;
 	}
 
 	function approve(address spender, uint256 amount) external {
@@ -120,13 +150,20 @@ contract LegacyToken {
 	}
 
 	function transfer(address to, uint256 amount) external {
+		require(!blacklisted[msg.sender]);
 		balanceOf[msg.sender] -= amount;
 		balanceOf[to] += amount;
 	}
 
 	function transferFrom(address from, address to, uint256 amount) external {
+		require(!blacklisted[from]);
 		allowance[from][msg.sender] -= amount;
 		balanceOf[from] -= amount;
 		balanceOf[to] += amount;
 	}
+}
+
+/// @notice A token without permit whose fallback says yes to every call, as wrapped ether does.
+contract PhantomToken is LegacyToken {
+	fallback() external {}
 }
