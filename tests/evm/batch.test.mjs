@@ -10,8 +10,10 @@ import { mocks } from "./chain.mjs";
 import {
 	DAY,
 	GB,
+	HOUR,
 	Mode,
 	NATIVE,
+	NO_PERMIT,
 	NO_VOUCHER,
 	PRICE,
 	ROOT,
@@ -198,6 +200,47 @@ describe("finalizeBatch", () => {
 		assert.equal(writes, items.length + 3 + 1);
 	});
 
+	it("mixed assets: each stays in its own, though payout and treasury are the same", async () => {
+		const { f, chain } = c;
+		const prices = { [NATIVE]: PRICE };
+		const bought = [await f.buy()];
+		for (const price of [500000n, 7000n]) {
+			const token = (await chain.deploy(mocks().Stablecoin)).target;
+			prices[token] = price;
+			await chain.send(f.registry, f.operator, "setPrice", [
+				f.nodeId,
+				token,
+				price,
+			]);
+			const usd = new ethers.Contract(
+				token,
+				mocks().Stablecoin.abi,
+				chain.provider,
+			);
+			await chain.send(usd, f.buyer, "mint", [f.buyer, 10n * price]);
+			await chain.send(usd, f.buyer, "approve", [f.escrow.target, 10n * price]);
+			const { asset, ...order } = await f.order({ asset: token });
+			const receipt = await f.send(f.buyer, "createSessionWithToken", [
+				order,
+				token,
+				10n * price,
+				NO_PERMIT,
+			]);
+			bought.push(receipt.events[0].args.sessionId);
+		}
+		const items = [];
+		for (const id of [...bought, await f.buy()])
+			items.push(await item(f, id, 5200000000n));
+		const receipt = await f.send(f.operator, "finalizeBatch", [f.nodeId, items]);
+		assert.deepEqual(skipped(receipt), []);
+		for (const [asset, price] of Object.entries(prices)) {
+			const sold = asset === NATIVE ? 2n : 1n;
+			const one = split(5200000000n, 10n * GB, price);
+			assert.equal(await f.withdrawable(f.payout, asset), sold * one.operator);
+			assert.equal(await f.withdrawable(f.treasury, asset), sold * one.fee);
+		}
+	});
+
 	it("calls the registry once before and once after, and nobody else", async () => {
 		const { f, chain } = c;
 		const wallet = await chain.deploy(mocks().Actor);
@@ -314,6 +357,28 @@ describe("proposeBatch and executeBatch", () => {
 				[closed, 2n * GB, ROOT, now + BigInt(DAY)],
 			],
 		);
+	});
+
+	it("each session's window is that of its own terms, and not its grace", async () => {
+		const { f, chain } = c;
+		const items = [];
+		const windows = [HOUR, 7 * DAY, 2 * HOUR];
+		for (const window of windows) {
+			await chain.send(f.registry, f.operator, "setWindows", [
+				f.nodeId,
+				window,
+				6 * HOUR,
+			]);
+			const sessionId = await f.buy({ mode: Mode.optimistic, duration: 1 });
+			items.push({ sessionId, bytesUsed: GB, checkpointsRoot: ROOT });
+		}
+		await f.send(f.operator, "proposeBatch", [f.nodeId, items]);
+		const now = await chain.now();
+		for (const [i, { sessionId }] of items.entries())
+			assert.equal(
+				(await f.session(sessionId)).deadline,
+				BigInt(now + windows[i]),
+			);
 	});
 
 	it("execute like the single call: anyone after the window, the buyer before, and skip with its reasons", async () => {

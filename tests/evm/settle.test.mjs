@@ -200,6 +200,14 @@ describe("closeSession, grace and reclaim", () => {
 			await f.fails(f.buyer, "reclaim", [id], "GraceNotOver");
 			await chain.setTime(expiry + BigInt(grace));
 			await f.send(f.buyer, "reclaim", [id]);
+			const closed = await f.buy();
+			await f.send(f.buyer, "closeSession", [closed]);
+			const from = BigInt((await chain.now()) + grace);
+			assert.equal((await f.session(closed)).deadline, from);
+			await chain.setTime(from - 1n);
+			await f.fails(f.buyer, "reclaim", [closed], "GraceNotOver");
+			await chain.setTime(from);
+			await f.send(f.buyer, "reclaim", [closed]);
 		}
 	});
 
