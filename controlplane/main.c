@@ -20,6 +20,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,6 +273,17 @@ static int create_server(struct program *program)
 	return rc;
 }
 
+// The loop takes them: a thread that did not inherit the mask would let them end the process.
+static int block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	return sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? 0 : -errno;
+}
+
 static int start(struct program *program)
 {
 	const struct config_node *node = &program->config.node;
@@ -297,6 +309,8 @@ static int start(struct program *program)
 		rc = create_books(program);
 	if (rc == 0)
 		rc = create_link(program);
+	if (rc == 0)
+		rc = block_signals();
 	if (rc == 0)
 		rc = chain_setup_start(&program->chain, control, program->kick_fd);
 	if (rc == 0) {
