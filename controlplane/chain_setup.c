@@ -192,6 +192,7 @@ static int start_thread(struct chain_setup *setup)
 		.clock = setup->control->clock,
 		.lanes = lanes,
 		.n_lanes = setup->n_lanes,
+		.ask = setup->control->ask,
 		.on_news = on_news,
 		.on_error = on_error,
 		.ctx = setup,

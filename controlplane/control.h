@@ -20,6 +20,7 @@ struct control {
 	struct lifecycle *life; // of bought sessions: end, vouchers
 	struct health *health;
 	struct http_server *server;
+	struct chain_ask *ask; // questions to the chains; NULL when there is none
 	struct api_token_book *tokens;
 	struct api_challenge_book *challenges;
 	uint64_t started_unix_ns;

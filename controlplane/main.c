@@ -14,6 +14,7 @@
 #include "controlplane/http/api.h"
 #include "controlplane/http/api_challenge.h"
 #include "controlplane/http/api_token.h"
+#include "controlplane/settle/chain_ask.h"
 #include "controlplane/usage/usage_retention.h"
 
 #include <errno.h>
@@ -30,6 +31,8 @@
 
 #define ERR_CAP 1024
 #define RETENTION_INTERVAL_MS 1000 // between two steps of a pass
+#define CHAIN_ASK_TIMEOUT_MS 10000 // a request waits so long for the chain
+#define CHAIN_ASK_LOOK_MS 500 // for what is overdue
 
 struct program {
 	struct config config;
@@ -273,6 +276,44 @@ static int create_server(struct program *program)
 	return rc;
 }
 
+static void on_answers(void *ctx, int fd)
+{
+	(void)fd;
+	chain_ask_collect(ctx);
+}
+
+static void on_overdue(void *ctx)
+{
+	chain_ask_collect(ctx);
+}
+
+static int create_chain_ask(struct program *program)
+{
+	struct control *control = &program->control;
+	int rc;
+
+	if (program->config.n_chains == 0)
+		return 0;
+	rc = chain_ask_create(&control->ask, control->clock, CHAIN_ASK_TIMEOUT_MS);
+	if (rc != 0)
+		log_error("main", "questions to the chain: %s", strerror(-rc));
+	return rc;
+}
+
+// Returns: 0 or -errno.
+static int watch_chain_ask(struct program *program)
+{
+	struct chain_ask *ask = program->control.ask;
+	int rc;
+
+	if (ask == NULL)
+		return 0;
+	rc = http_server_watch_add(program->server, chain_ask_fd(ask), on_answers, ask);
+	if (rc == 0)
+		rc = http_server_timer_add(program->server, CHAIN_ASK_LOOK_MS, on_overdue, ask);
+	return rc;
+}
+
 // The loop takes them: a thread that did not inherit the mask would let them end the process.
 static int block_signals(void)
 {
@@ -312,11 +353,15 @@ static int start(struct program *program)
 	if (rc == 0)
 		rc = block_signals();
 	if (rc == 0)
+		rc = create_chain_ask(program);
+	if (rc == 0)
 		rc = chain_setup_start(&program->chain, control, program->kick_fd);
 	if (rc == 0) {
 		control->life = chain_setup_lifecycle(program->chain);
 		rc = create_server(program);
 	}
+	if (rc == 0)
+		rc = watch_chain_ask(program);
 	return rc;
 }
 
@@ -325,10 +370,13 @@ static void stop(struct program *program)
 {
 	struct control *control = &program->control;
 
+	if (control->ask != NULL)
+		chain_ask_cancel(control->ask); // what waits gets its reply
 	http_server_destroy(program->server);
 	api_token_book_destroy(control->tokens);
 	api_challenge_book_destroy(control->challenges);
 	chain_setup_stop(program->chain);
+	chain_ask_destroy(control->ask);
 	dp_link_destroy(control->link);
 	usage_book_destroy(control->usage);
 	session_book_destroy(control->sessions);

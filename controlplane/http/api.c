@@ -143,6 +143,7 @@ static bool is_callers(
 	if (caller->role == HTTP_ROLE_OPERATOR)
 		return true;
 	return caller->role == HTTP_ROLE_BUYER &&
+		(caller->buyer_chain == 0 || caller->buyer_chain == session->identity.chain) &&
 		memcmp(caller->buyer, nobody, sizeof(nobody)) != 0 &&
 		api_load_purchase(control, session->id, &purchase) &&
 		memcmp(purchase.buyer + 12, caller->buyer, HTTP_BUYER_BYTES) == 0;

@@ -7,7 +7,7 @@
 #include "controlplane/control.h"
 #include "controlplane/http/http_server.h"
 
-#define API_MAX_TABLES 16
+#define API_MAX_TABLES 24
 
 // All routes, a table a file. Returns: how many tables.
 size_t api_tables(struct http_route_table ret[API_MAX_TABLES], struct control *control);

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // POST /api/v1/auth/challenge and POST /api/v1/auth: a buyer signs in with the wallet that paid
-// (EIP-4361, EIP-191) and gets a bearer token for an hour. Nothing is remembered of a failed attempt,
-// and a challenge is used up by a correct signature only. Loop's thread.
+// (EIP-4361, EIP-191) and gets a bearer token for an hour. A wallet that is a contract is asked on its
+// chain (ERC-1271), and its token holds for that chain alone: elsewhere the same address may be
+// somebody else's. Nothing is remembered of a failed attempt, and a challenge is used up by a correct
+// signature only. Loop's thread.
 #include "api.h"
 
 #include "controlplane/chain/evm/evm_eip712.h"
 #include "controlplane/chain/evm/evm_signer.h"
 #include "controlplane/http/api_challenge.h"
-#include "controlplane/http/api_signature.h"
 #include "controlplane/http/api_token.h"
+#include "controlplane/http/api_wallet.h"
 #include "controlplane/http/siwe.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 // A wallet's clock may be wrong by so much, and its owner slow to sign.
@@ -77,6 +80,15 @@ static const char *check_message(const struct control *control, const struct siw
 	return NULL;
 }
 
+#define NOT_THE_ADDRESS "the signature is not the address's"
+
+struct sign_in {
+	const char *text; // of the message
+	struct siwe_message message;
+	uint8_t digest[EVM_KECCAK_SIZE];
+	struct api_signature signature;
+};
+
 static const char *challenge_text(int r)
 {
 	switch (r) {
@@ -96,14 +108,17 @@ static void refuse(struct http_reply *reply, const char *field, const char *text
 }
 
 static void reply_token(
-	struct control *control, const uint8_t buyer[EVM_ADDRESS_SIZE], struct http_reply *reply
+	struct control *control,
+	const uint8_t buyer[EVM_ADDRESS_SIZE],
+	uint64_t chain_id,
+	struct http_reply *reply
 )
 {
 	char token[API_TOKEN_TEXT_CAP], address[EVM_ADDRESS_TEXT_SIZE];
 	struct json_writer writer;
 	uint64_t expires;
 
-	if (api_token_issue(control->tokens, buyer, token, &expires) < 0) {
+	if (api_token_issue(control->tokens, buyer, chain_id, token, &expires) < 0) {
 		http_reply_problem(reply, 503, NULL, "too many buyers are signed in; try later");
 		return;
 	}
@@ -120,17 +135,95 @@ static void reply_token(
 	explicit_bzero(token, sizeof(token));
 }
 
-// The order: what costs little first, the signature, and the challenge is taken last.
-static void sign_in(
+// The signature is the buyer's. chain_id: as api_token_issue() wants it.
+static void finish(
 	struct control *control,
 	const char *text,
-	const struct siwe_message *message,
-	const uint8_t signature[EVM_SIGNER_SIGNATURE_SIZE],
+	const uint8_t buyer[EVM_ADDRESS_SIZE],
+	uint64_t chain_id,
 	struct http_reply *reply
 )
 {
+	int r = api_challenge_take(control->challenges, text);
+
+	if (r == -EAGAIN)
+		http_reply_problem(reply, 503, NULL, "too many buyers sign in; try later");
+	else if (r < 0)
+		refuse(reply, "message", challenge_text(r));
+	else
+		reply_token(control, buyer, chain_id, reply);
+}
+
+// ---- contract wallets ------------------------------------------------------------------------
+
+struct wallet_job {
+	struct api_chain_job head;
+	uint64_t chain_id;
+	uint8_t address[EVM_ADDRESS_SIZE];
+	char challenge[SIWE_CHALLENGE_CAP];
+};
+
+static void on_wallet(
+	struct api_chain_job *head, const struct chain_ask_answer *answer, struct http_reply *reply
+)
+{
+	struct wallet_job *job = (struct wallet_job *)head;
+
+	switch (api_wallet_verify(answer)) {
+	case 0:
+		finish(head->control, job->challenge, job->address, job->chain_id, reply);
+		break;
+	case -EBADMSG:
+		refuse(reply, "signature", NOT_THE_ADDRESS);
+		break;
+	default:
+		api_chain_reply_silent(reply, answer);
+		break;
+	}
+}
+
+static void ask_wallet(
+	struct control *control,
+	const struct http_request *request,
+	const struct sign_in *sign_in,
+	struct http_reply *reply
+)
+{
+	const struct siwe_message *message = &sign_in->message;
+	struct wallet_job *job = api_chain_job_create(control, request, sizeof(*job), reply);
+
+	if (job == NULL)
+		return;
+	job->head.answered = on_wallet;
+	job->chain_id = message->chain_id;
+	memcpy(job->address, message->address, sizeof(job->address));
+	memcpy(job->challenge, message->challenge, sizeof(job->challenge));
+	if (api_wallet_ask(
+		    &job->head,
+		    &(struct api_wallet_question){
+			    .chain_id = message->chain_id,
+			    .address = message->address,
+			    .digest = sign_in->digest,
+			    .signature = &sign_in->signature,
+		    },
+		    reply
+	    ) < 0)
+		free(job);
+}
+
+// ---- POST /auth ------------------------------------------------------------------------------
+
+// The order: what costs little first, then the signature, and the challenge is taken last.
+static void check_sign_in(
+	struct control *control,
+	const struct http_request *request,
+	struct sign_in *sign_in,
+	struct http_reply *reply
+)
+{
+	const struct siwe_message *message = &sign_in->message;
 	const char *wrong = check_message(control, message);
-	uint8_t digest[EVM_KECCAK_SIZE];
+	struct api_chain chain;
 	int r;
 
 	if (wrong != NULL) {
@@ -142,39 +235,37 @@ static void sign_in(
 		refuse(reply, "message", challenge_text(r));
 		return;
 	}
-	evm_eip712_personal_digest(text, strlen(text), digest);
-	if (evm_signer_verify(message->address, digest, signature) < 0) {
-		refuse(reply, "signature", "the signature is not the address's");
-		return;
-	}
-	if (api_challenge_take(control->challenges, message->challenge) < 0) {
-		http_reply_problem(reply, 503, NULL, "too many buyers sign in; try later");
-		return;
-	}
-	reply_token(control, message->address, reply);
+	evm_eip712_personal_digest(sign_in->text, strlen(sign_in->text), sign_in->digest);
+	if (sign_in->signature.is_account &&
+	    evm_signer_verify(message->address, sign_in->digest, sign_in->signature.account) == 0)
+		finish(control, message->challenge, message->address, 0, reply);
+	else if (control->ask != NULL && api_chain_lookup(control, message->chain_id, &chain))
+		ask_wallet(control, request, sign_in, reply);
+	else
+		refuse(reply, "signature", NOT_THE_ADDRESS);
 }
 
 static void post_auth(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
-	uint8_t signature[EVM_SIGNER_SIGNATURE_SIZE];
-	const char *text, *part;
-	struct siwe_message message;
+	struct control *control = ctx;
+	struct sign_in sign_in;
 	struct json_reader reader;
+	const char *part;
 
 	json_reader_init(&reader, request->body);
-	text = json_reader_string(&reader, "message", 1, SIWE_MESSAGE_MAX);
-	api_signature_read(&reader, signature);
+	sign_in.text = json_reader_string(&reader, "message", 1, SIWE_MESSAGE_MAX);
+	api_signature_read_any(&reader, control->ask != NULL, &sign_in.signature);
 	if (json_reader_finish(&reader) < 0) {
 		http_reply_reader_error(reply, &reader);
 		return;
 	}
-	if (siwe_parse(&message, text, strlen(text), &part) < 0) {
+	if (siwe_parse(&sign_in.message, sign_in.text, strlen(sign_in.text), &part) < 0) {
 		http_reply_problem(
 			reply, 400, "message", "this is no EIP-4361 message: %s is wrong", part
 		);
 		return;
 	}
-	sign_in(ctx, text, &message, signature, reply);
+	check_sign_in(control, request, &sign_in, reply);
 }
 
 const struct http_route api_auth_routes[] = {

@@ -11,6 +11,7 @@
 
 #define COMPACT_SIZE 64 // EIP-2098
 #define TEXT_MAX EVM_HEX_SIZE(EVM_SIGNER_SIGNATURE_SIZE)
+#define ANY_TEXT_MAX EVM_HEX_SIZE(API_SIGNATURE_MAX)
 
 int api_signature_parse(const char *text, uint8_t signature[EVM_SIGNER_SIGNATURE_SIZE])
 {
@@ -36,6 +37,24 @@ void api_signature_read(struct json_reader *reader, uint8_t signature[EVM_SIGNER
 	const char *text = json_reader_string(reader, "signature", 1, TEXT_MAX);
 
 	if (text != NULL && api_signature_parse(text, signature) < 0)
+		json_reader_fail(
+			reader,
+			"signature",
+			"65 bytes, or 64 of EIP-2098, in hex with 0x are expected"
+		);
+}
+
+void api_signature_read_any(struct json_reader *reader, bool has_wallets, struct api_signature *ret)
+{
+	const char *text = json_reader_string(reader, "signature", 1, ANY_TEXT_MAX);
+
+	ret->len = 0;
+	ret->is_account = text != NULL && api_signature_parse(text, ret->account) == 0;
+	if (text == NULL)
+		return;
+	if (evm_hex_parse_bytes(text, ret->bytes, sizeof(ret->bytes), &ret->len) < 0)
+		json_reader_fail(reader, "signature", "octets in hex with 0x are expected");
+	else if (!ret->is_account && !has_wallets)
 		json_reader_fail(
 			reader,
 			"signature",

@@ -20,6 +20,7 @@
 struct token {
 	uint8_t hash[EVM_KECCAK_SIZE];
 	uint8_t buyer[HTTP_BUYER_BYTES];
+	uint64_t buyer_chain;
 	uint64_t issued_mono_ns; // 0: free
 };
 
@@ -134,6 +135,7 @@ static struct token *find_place(
 int api_token_issue(
 	struct api_token_book *book,
 	const uint8_t buyer[HTTP_BUYER_BYTES],
+	uint64_t chain_id,
 	char token[API_TOKEN_TEXT_CAP],
 	uint64_t *ret_expires_unix_sec
 )
@@ -151,6 +153,7 @@ int api_token_issue(
 	memcpy(token, text + 2, API_TOKEN_TEXT_CAP); // without 0x
 	evm_keccak_256(token, API_TOKEN_TEXT_CAP - 1, place->hash);
 	memcpy(place->buyer, buyer, HTTP_BUYER_BYTES);
+	place->buyer_chain = chain_id;
 	place->issued_mono_ns = now_ns > 0 ? now_ns : 1;
 	*ret_expires_unix_sec = clock_unix_ns(book->clock) / NS_PER_SEC + API_TOKEN_LIFE_SEC;
 	explicit_bzero(secret, sizeof(secret));
@@ -176,6 +179,7 @@ int api_token_authenticate(void *ctx, const char *token, struct http_caller *ret
 			continue;
 		ret->role = HTTP_ROLE_BUYER;
 		memcpy(ret->buyer, row->buyer, HTTP_BUYER_BYTES);
+		ret->buyer_chain = row->buyer_chain;
 		return 0;
 	}
 	return -EACCES;

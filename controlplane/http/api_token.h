@@ -27,12 +27,14 @@ int api_token_book_create(
 );
 void api_token_book_destroy(struct api_token_book *book);
 
-// Out: token, which the caller wipes, and when it ends.
+// chain_id: the only chain where the address is this buyer's (http_caller.buyer_chain). Out: token, which
+// the caller wipes, and when it ends.
 //
 // Returns: 0; -EAGAIN when all places are taken by tokens that still hold; -EIO without randomness.
 int api_token_issue(
 	struct api_token_book *book,
 	const uint8_t buyer[HTTP_BUYER_BYTES],
+	uint64_t chain_id,
 	char token[API_TOKEN_TEXT_CAP],
 	uint64_t *ret_expires_unix_sec
 );

@@ -24,6 +24,8 @@ enum http_role { HTTP_ROLE_NOBODY, HTTP_ROLE_BUYER, HTTP_ROLE_OPERATOR };
 struct http_caller {
 	enum http_role role;
 	uint8_t buyer[HTTP_BUYER_BYTES]; // of HTTP_ROLE_BUYER
+	uint64_t
+		buyer_chain; // the only chain where buyer is this buyer: contract wallets; 0: everywhere
 };
 
 struct http_request {

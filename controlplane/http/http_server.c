@@ -24,7 +24,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define MAX_TABLES 16
+#define MAX_TABLES 24
 #define DRAIN_US (1 * LWS_US_PER_SEC)
 #define SWEEP_MS 250
 #define REFRESH_MS 1000

@@ -56,7 +56,7 @@ uint16_t http_server_port(const struct http_server *server);
 
 // Adds one module's routes. The array is kept, not copied; ctx goes to every handler of it.
 //
-// Returns: 0; -ENOSPC beyond 16 tables.
+// Returns: 0; -ENOSPC beyond 24 tables.
 int http_server_routes_add(
 	struct http_server *server, const struct http_route *routes, size_t n_routes, void *ctx
 );

@@ -26,6 +26,8 @@ static void buy(uint64_t session_id)
 
 static int set_up(void **state)
 {
+	static const struct session_identity identity = {
+		.source = SESSION_SOURCE_CHAIN, .chain = 5, .id = {1}};
 	struct session_add add;
 	struct session session;
 
@@ -33,6 +35,8 @@ static int set_up(void **state)
 	control_fixture_init(&fix);
 	control_fixture_open(&fix, true);
 	add = control_fixture_add("alices", 1);
+	add.identity = &identity;
+	add.has_public_key = true;
 	if (session_add(fix.sessions, &add, &session, &fix.err) < 0)
 		return -1;
 	buy(session.id);
@@ -99,6 +103,12 @@ static void check_route(const struct http_route *route)
 	assert_string_equal(body, missing);
 	assert_int_equal(ask(route, "alices", &nobody, body), 404);
 	assert_string_equal(body, missing);
+	// A contract wallet of the same address, on another chain and on the session's own.
+	buyer.buyer_chain = 6;
+	assert_int_equal(ask(route, "alices", &buyer, body), 404);
+	assert_string_equal(body, missing);
+	buyer.buyer_chain = 5;
+	assert_int_not_equal(ask(route, "alices", &buyer, body), 404);
 }
 
 static void test_routes(void **state)

@@ -110,9 +110,9 @@ static void test_buyers_hour(void **state)
 
 	(void)state;
 	assert_int_equal(create(NULL, 0), 0);
-	assert_int_equal(api_token_issue(fix.book, alice, token, &expires), 0);
+	assert_int_equal(api_token_issue(fix.book, alice, 0, token, &expires), 0);
 	assert_int_equal(expires, 1700003600);
-	assert_int_equal(api_token_issue(fix.book, bob, other, &expires), 0);
+	assert_int_equal(api_token_issue(fix.book, bob, 0, other, &expires), 0);
 	assert_string_not_equal(token, other);
 	assert_int_equal(strspn(token, "0123456789abcdef"), 64);
 	assert_int_equal(api_token_authenticate(fix.book, token, &caller), 0);
@@ -120,6 +120,10 @@ static void test_buyers_hour(void **state)
 	assert_memory_equal(caller.buyer, alice, 20);
 	assert_int_equal(api_token_authenticate(fix.book, other, &caller), 0);
 	assert_memory_equal(caller.buyer, bob, 20);
+	assert_int_equal(caller.buyer_chain, 0);
+	assert_int_equal(api_token_issue(fix.book, bob, 5, other, &expires), 0);
+	assert_int_equal(api_token_authenticate(fix.book, other, &caller), 0);
+	assert_int_equal(caller.buyer_chain, 5);
 	// Each character counts.
 	for (int i = 0; i < 64; i++) {
 		token[i] ^= 1;
@@ -143,7 +147,7 @@ static void test_bounds(void **state)
 	assert_int_equal(create(NULL, 0), 0);
 	for (int i = 0; i <= API_TOKEN_MAX_PER_BUYER; i++) {
 		clock_manual_advance(&fix.manual, NS_PER_SEC);
-		assert_int_equal(api_token_issue(fix.book, buyer, tokens[i], &expires), 0);
+		assert_int_equal(api_token_issue(fix.book, buyer, 0, tokens[i], &expires), 0);
 	}
 	assert_int_equal(api_token_authenticate(fix.book, tokens[0], &caller), -EACCES);
 	for (int i = 1; i <= API_TOKEN_MAX_PER_BUYER; i++)
@@ -151,13 +155,13 @@ static void test_bounds(void **state)
 	// Everybody's places: who has one may renew it, a stranger waits until one ends.
 	for (unsigned i = API_TOKEN_MAX_PER_BUYER; i < API_TOKEN_MAX; i++) {
 		memcpy(buyer + 4, &i, sizeof(i));
-		assert_int_equal(api_token_issue(fix.book, buyer, token, &expires), 0);
+		assert_int_equal(api_token_issue(fix.book, buyer, 0, token, &expires), 0);
 	}
-	assert_int_equal(api_token_issue(fix.book, buyer, token, &expires), 0);
+	assert_int_equal(api_token_issue(fix.book, buyer, 0, token, &expires), 0);
 	buyer[0] = 9;
-	assert_int_equal(api_token_issue(fix.book, buyer, token, &expires), -EAGAIN);
+	assert_int_equal(api_token_issue(fix.book, buyer, 0, token, &expires), -EAGAIN);
 	clock_manual_advance(&fix.manual, 3600 * NS_PER_SEC);
-	assert_int_equal(api_token_issue(fix.book, buyer, token, &expires), 0);
+	assert_int_equal(api_token_issue(fix.book, buyer, 0, token, &expires), 0);
 }
 
 int main(void)
