@@ -262,7 +262,11 @@ describe("a buyer that is a hostile contract", () => {
 		const { f, chain, wallet } = c;
 		const answer = (receipt) =>
 			receipt.logs
-				.filter((l) => l.address.toLowerCase() === wallet.target.toLowerCase())
+				.filter(
+					(l) =>
+						l.address.toLowerCase() ===
+						wallet.target.toLowerCase(),
+				)
 				.map((l) => wallet.interface.parseLog(l))
 				.find((l) => l.name === "Answered")?.args.hash;
 		const ask = (fn, args) =>

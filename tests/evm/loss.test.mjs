@@ -208,6 +208,32 @@ describe("what each side can lose", () => {
 		});
 	});
 
+	it("attested, operator: with an attestor that is false to it, the same", async () => {
+		const { f } = c;
+		const id = await buy(Mode.attested);
+		const voucher = await f.voucher(id, 2n * GB);
+		await propose(id, 6n * GB);
+		await f.send(f.buyer, "dispute", [id, 0n]);
+		await f.send(f.operator, "claim", [id, voucher]);
+		// Below what vouchers cover even a false attestor cannot go.
+		await f.fails(
+			f.buyer,
+			"resolve",
+			[id, 2n * GB - 1n, ROOT, await f.attestation(id, 2n * GB - 1n)],
+			"BytesBelowClaimed",
+		);
+		await f.send(f.buyer, "resolve", [
+			id,
+			2n * GB,
+			ROOT,
+			await f.attestation(id, 2n * GB),
+		]);
+		assert.deepEqual(await outcome(id), {
+			operator: value_of(2n * GB),
+			buyer: DEPOSIT - value_of(2n * GB),
+		});
+	});
+
 	it("optimistic, buyer: a proposal it sleeps through, up to the whole deposit", async () => {
 		const { f, chain } = c;
 		const id = await buy(Mode.optimistic);
@@ -268,11 +294,98 @@ describe("what each side can lose", () => {
 	});
 
 	it("optimistic, operator: nothing where the buyer accepts or sleeps", async () => {
-		const { f } = c;
-		const id = await buy(Mode.optimistic);
-		await propose(id, 6n * GB);
-		await f.send(f.buyer, "execute", [id]);
-		assert.equal((await outcome(id)).operator, value_of(6n * GB));
+		const { f, chain } = c;
+		const accepts = () => f.send(f.buyer, "execute", [id]);
+		const sleeps = async () => {
+			await chain.advance(2 * DAY);
+			await f.send(f.operator, "execute", [id]);
+		};
+		let id;
+		for (const end of [accepts, sleeps]) {
+			const snapshot = await chain.snapshot();
+			id = await buy(Mode.optimistic);
+			await propose(id, 6n * GB);
+			await end();
+			assert.deepEqual(await outcome(id), {
+				operator: value_of(6n * GB),
+				buyer: DEPOSIT - value_of(6n * GB),
+			});
+			await chain.rpc("evm_revert", snapshot);
+		}
+	});
+
+	it("any mode, operator: all that it did not claim before the buyer reclaims, all above its own proposal", async () => {
+		const { f, chain } = c;
+		for (const mode of Object.values(Mode)) {
+			const snapshot = await chain.snapshot();
+			const id = await buy(mode);
+			await f.claim(id, GB);
+			const { expiry } = await f.session(id);
+			await chain.setTime(expiry + BigInt(DAY));
+			await f.send(f.buyer, "reclaim", [id]);
+			for (const [fn, args] of [
+				["claim", [id, await f.voucher(id, 6n * GB)]],
+				[
+					"finalizeSession",
+					[id, 6n * GB, ROOT, await f.voucher(id, 6n * GB)],
+				],
+			])
+				await f.fails(f.operator, fn, args, "WrongStatus");
+			assert.deepEqual(
+				await outcome(id),
+				{ operator: value_of(GB), buyer: DEPOSIT - value_of(GB) },
+				`mode ${mode}`,
+			);
+			await chain.rpc("evm_revert", snapshot);
+		}
+		for (const mode of [Mode.attested, Mode.optimistic]) {
+			const snapshot = await chain.snapshot();
+			const id = await buy(mode);
+			await propose(id, 3n * GB);
+			await f.claim(id, 6n * GB);
+			await f.send(f.buyer, "execute", [id]);
+			assert.equal(
+				(await outcome(id)).operator,
+				value_of(3n * GB),
+				`mode ${mode}`,
+			);
+			await chain.rpc("evm_revert", snapshot);
+		}
+	});
+
+	it("any mode, time: who closes, and disputes what it does not accept, has the rest within grace + 7 days", async () => {
+		const { f, chain } = c;
+		const grace = 7 * DAY;
+		await chain.send(f.registry, f.operator, "setWindows", [f.nodeId, 7 * DAY, grace]);
+		for (const mode of Object.values(Mode)) {
+			const snapshot = await chain.snapshot();
+			const id = await f.buy({
+				mode,
+				duration: 90 * DAY,
+				attestor: mode === Mode.attested ? f.attestor : NATIVE,
+			});
+			await f.send(f.buyer, "closeSession", [id]);
+			const closed = await chain.now();
+			if (mode === Mode.voucher) {
+				await chain.setTime(closed + grace);
+				await f.send(f.buyer, "reclaim", [id]);
+			} else {
+				// The worst the node can do: a proposal of everything in the last second.
+				await chain.rpc("evm_setNextBlockTimestamp", closed + grace - 1);
+				await propose(id, 10n * GB);
+				await chain.rpc("evm_setNextBlockTimestamp", closed + grace);
+				await f.send(f.buyer, "dispute", [id, 0n]);
+				await chain.setTime(closed + grace + 7 * DAY);
+				await f.send(f.buyer, "execute", [id]);
+			}
+			assert.ok((await chain.now()) <= closed + grace + 7 * DAY + 2);
+			assert.deepEqual(
+				await outcome(id),
+				{ operator: 0n, buyer: DEPOSIT },
+				`mode ${mode}`,
+			);
+			await chain.rpc("evm_revert", snapshot);
+		}
 	});
 
 	it("any mode, signed bytes: nobody can disown what it signed, by closing, disputing, waiting or a wallet that changes its mind", async () => {

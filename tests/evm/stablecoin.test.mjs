@@ -206,7 +206,7 @@ for (const [kind, { permit: has_permit, deploy }] of Object.entries(KINDS)) {
 
 		it("permit where there is one, allowance where it fails or is missing", async () => {
 			const { f, chain, token } = c;
-			const deadline = BigInt(await chain.now() + DAY);
+			const deadline = BigInt((await chain.now()) + DAY);
 			const junk = {
 				value: DEPOSIT,
 				deadline,
@@ -271,7 +271,10 @@ for (const [kind, { permit: has_permit, deploy }] of Object.entries(KINDS)) {
 			assert.equal(event(receipt, "SessionSettled").refund, BACK);
 			const both = has_permit; // this kind stops the receiver as well
 			if (both) {
-				assert.deepEqual(event(receipt, "RefundHeld").toArray(), [id, BACK]);
+				assert.deepEqual(event(receipt, "RefundHeld").toArray(), [
+					id,
+					BACK,
+				]);
 				await assert.rejects(f.send(f.buyer, "withdrawRefund", [id]));
 				await assert.rejects(f.send(f.payout, "withdraw", [token.target]));
 				const fresh = ethers.Wallet.createRandom().address;
@@ -290,7 +293,10 @@ for (const [kind, { permit: has_permit, deploy }] of Object.entries(KINDS)) {
 		it("a blacklist strikes the escrow: its asset waits, ether goes on, and nothing is lost when it is lifted", async () => {
 			const { f, chain, token } = c;
 			const [id, reclaimed, ether] = [await buy(), await buy(), await f.buy()];
-			await chain.send(token, f.stranger, "setBlacklisted", [f.escrow.target, true]);
+			await chain.send(token, f.stranger, "setBlacklisted", [
+				f.escrow.target,
+				true,
+			]);
 			const receipt = await f.finalize(id, USED);
 			assert.deepEqual(event(receipt, "RefundHeld").toArray(), [id, BACK]);
 			await chain.advance(2 * DAY);
@@ -304,7 +310,10 @@ for (const [kind, { permit: has_permit, deploy }] of Object.entries(KINDS)) {
 				await assert.rejects(f.send(who, fn, args));
 			await f.send(f.operator, "finalizeSession", [ether, 0n, ROOT, NO_VOUCHER]);
 			assert.equal(await chain.balance(f.escrow.target), 0n);
-			await chain.send(token, f.stranger, "setBlacklisted", [f.escrow.target, false]);
+			await chain.send(token, f.stranger, "setBlacklisted", [
+				f.escrow.target,
+				false,
+			]);
 			await f.send(f.buyer, "withdrawRefunds", [[id, reclaimed], f.buyer]);
 			assert.equal(await draw(), 0n);
 			assert.deepEqual(

@@ -110,7 +110,10 @@ describe("a thieving buyer", () => {
 				const snapshot = await chain.snapshot();
 				// Money of others lies beside, for whoever can take it.
 				await f.buy({ dataGB: 100n }, { from: f.stranger });
-				const id = await f.buy({ mode: Mode.optimistic, attestor: f.attestor });
+				const id = await f.buy({
+					mode: Mode.optimistic,
+					attestor: f.attestor,
+				});
 				await propose(id, 6n * GB);
 				await f.send(f.buyer, "dispute", [id, GB]);
 				const draw = async (door) => {
@@ -357,12 +360,7 @@ describe("a thieving operator or settler", () => {
 			["BatchItemSkipped"],
 		);
 		await f.send(f.buyer, "dispute", [id, 0n]);
-		await f.fails(
-			f.operator,
-			"proposeSettlement",
-			[id, 10n * GB, ROOT],
-			"WrongStatus",
-		);
+		await f.fails(f.operator, "proposeSettlement", [id, 10n * GB, ROOT], "WrongStatus");
 		await chain.advance(7 * DAY);
 		await f.send(f.stranger, "execute", [id]);
 		await f.fails(f.operator, "proposeSettlement", [id, GB, ROOT], "WrongStatus");
@@ -439,10 +437,7 @@ describe("a thieving operator or settler", () => {
 		const [a, b] = [await f.buy(), await f.buy()];
 		await f.claim(a, GB, f.settler);
 		await f.send(f.settler, "finalizeSession", [a, GB, ROOT, NO_VOUCHER]);
-		assert.equal(
-			await f.withdrawable(f.payout),
-			split(GB, 10n * GB, PRICE).operator,
-		);
+		assert.equal(await f.withdrawable(f.payout), split(GB, 10n * GB, PRICE).operator);
 		for (const [fn, args] of [
 			["withdraw", [NATIVE]],
 			["withdrawTo", [NATIVE, f.settler]],
@@ -729,9 +724,19 @@ describe("chains, forks and reorganisations", () => {
 		const salt = ethers.id("salt");
 		const [here, there] = [await f.buy({ salt }), await g.buy({ salt })];
 		assert.notEqual(here, there);
-		await f.fails(f.operator, "claim", [here, await g.voucher(there, GB)], "BadVoucher");
+		await f.fails(
+			f.operator,
+			"claim",
+			[here, await g.voucher(there, GB)],
+			"BadVoucher",
+		);
 		await f.fails(f.operator, "claim", [here, await g.voucher(here, GB)], "BadVoucher");
-		await f.fails(f.operator, "claim", [there, await g.voucher(there, GB)], "UnknownSession");
+		await f.fails(
+			f.operator,
+			"claim",
+			[there, await g.voucher(there, GB)],
+			"UnknownSession",
+		);
 		await g.claim(there, GB);
 	});
 
@@ -745,7 +750,11 @@ describe("chains, forks and reorganisations", () => {
 		});
 		await chain.rpc("evm_revert", snapshot);
 		const thief = { payout: f.stranger, settler: f.stranger };
-		for (const settings of [thief, { wgPublicKey: ethers.id("mine") }, { usageSigner: f.stranger }]) {
+		for (const settings of [
+			thief,
+			{ wgPublicKey: ethers.id("mine") },
+			{ usageSigner: f.stranger },
+		]) {
 			const fork = await chain.snapshot();
 			assert.equal(await f.register({ settings }, f.stranger), nodeId);
 			await f.fails(
@@ -759,7 +768,10 @@ describe("chains, forks and reorganisations", () => {
 		}
 		// Who copies every public value is paid nothing: the money still goes to the payout
 		// address that the buyer saw.
-		assert.equal(await f.register({ settings: { settler: f.stranger } }, f.stranger), nodeId);
+		assert.equal(
+			await f.register({ settings: { settler: f.stranger } }, f.stranger),
+			nodeId,
+		);
 		const id = await f.buy(order);
 		await f.finalize(id, 5n * GB, f.stranger);
 		assert.equal(await f.withdrawable(f.stranger), 0n);
@@ -828,8 +840,14 @@ describe("chains, forks and reorganisations", () => {
 					[deadline, false],
 				]) {
 					await chain.setTime(at);
-					assert.equal(await allowed(f.stranger, "resolve", args), still);
-					assert.equal(await allowed(f.buyer, "execute", [id]), !still);
+					assert.equal(
+						await allowed(f.stranger, "resolve", args),
+						still,
+					);
+					assert.equal(
+						await allowed(f.buyer, "execute", [id]),
+						!still,
+					);
 				}
 				await chain.rpc("evm_revert", snapshot);
 			}
@@ -871,7 +889,8 @@ describe("griefing by gas and by value", () => {
 		for (let i = 0; i < 20; i++) good.push(await item(f, await f.buy(), GB));
 		await f.finalize(await f.buy(), GB); // the first credits are there
 		const snapshot = await chain.snapshot();
-		const settled = (await f.send(f.operator, "finalizeBatch", [f.nodeId, good])).gasUsed;
+		const settled = (await f.send(f.operator, "finalizeBatch", [f.nodeId, good]))
+			.gasUsed;
 		await chain.rpc("evm_revert", snapshot);
 		const bad = good.map((x, i) => ({ ...x, voucher: good[(i + 1) % 20].voucher }));
 		const receipt = await f.send(f.operator, "finalizeBatch", [f.nodeId, bad]);
@@ -886,7 +905,10 @@ describe("griefing by gas and by value", () => {
 		const { f, chain } = c;
 		const items = [];
 		for (let i = 0; i < 10; i++) items.push(await item(f, await f.buy(), GB));
-		const full = await chain.send(f.escrow, f.operator, "finalizeBatch", [f.nodeId, []]);
+		const full = await chain.send(f.escrow, f.operator, "finalizeBatch", [
+			f.nodeId,
+			[],
+		]);
 		assert.deepEqual(full.events, []);
 		for (const gas of [100000n, 150000n, 200000n]) {
 			await assert.rejects(
