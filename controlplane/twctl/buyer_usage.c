@@ -4,6 +4,7 @@
 #include "buyer_usage.h"
 
 #include "buyer_file.h"
+#include "buyer_iface.h"
 
 #include "controlplane/chain/evm/evm_hex.h"
 #include "controlplane/chain/secret_file.h"
@@ -34,6 +35,8 @@ int buyer_usage_save(const char *path, const struct buyer_usage *usage)
 	json_put_string(&w, "session_id", id);
 	json_put_string(&w, "interface", usage->interface);
 	json_put_count(&w, "signed_bytes", usage->signed_bytes);
+	json_put_count(&w, "bought_bytes", usage->bought_bytes);
+	json_put_string(&w, "api_address", usage->api_address);
 	json_put_count(&w, "out_bytes", meter->out_bytes);
 	json_put_count(&w, "in_bytes", meter->in_bytes);
 	json_put_count(&w, "extra_bytes", meter->extra_bytes);
@@ -73,7 +76,7 @@ static void get_last(
 		meter->last.boot_id,
 		sizeof(meter->last.boot_id),
 		"%s",
-		json_reader_string(r, "boot_id", 1, BUYER_METER_BOOT_SIZE - 1)
+		json_reader_string(r, "boot_id", 0, BUYER_METER_BOOT_SIZE - 1)
 	);
 	meter->last.ifindex = (uint32_t)json_reader_u64(r, "ifindex", 0, UINT32_MAX);
 	meter->last.out_bytes = get_count(r, last, "out_bytes");
@@ -102,6 +105,13 @@ static int read_document(
 		json_reader_string(&r, "interface", 1, IF_NAMESIZE - 1)
 	);
 	usage->signed_bytes = get_count(&r, doc, "signed_bytes");
+	usage->bought_bytes = get_count(&r, doc, "bought_bytes");
+	snprintf(
+		usage->api_address,
+		sizeof(usage->api_address),
+		"%s",
+		json_reader_string(&r, "api_address", 0, sizeof(usage->api_address) - 1)
+	);
 	usage->meter.out_bytes = get_count(&r, doc, "out_bytes");
 	usage->meter.in_bytes = get_count(&r, doc, "in_bytes");
 	usage->meter.extra_bytes = get_count(&r, doc, "extra_bytes");
@@ -166,6 +176,19 @@ static int take_lock(const char *path, char why[BUYER_USAGE_WHY])
 	return fd;
 }
 
+int buyer_usage_mark(struct buyer_usage *usage)
+{
+	struct buyer_meter_sample sample;
+	int r = buyer_iface_read(BUYER_IFACE_SYSFS, BUYER_IFACE_BOOT_ID, usage->interface, &sample);
+
+	if (r != -ENODEV)
+		return r < 0 ? r : buyer_meter_add(&usage->meter, &sample, false);
+	// A mark that no interface continues, so that the next one's counters are taken whole.
+	usage->meter.last = (struct buyer_meter_sample){0};
+	usage->meter.has_last = true;
+	return 0;
+}
+
 int buyer_usage_open(
 	const char *path,
 	const uint8_t session_id[32],
@@ -180,11 +203,11 @@ int buyer_usage_open(
 	if (fd < 0)
 		return fd;
 	r = load(path, &usage, why);
-	if (r == -ENOENT) {
+	if (r == -ENOENT && interface != NULL) {
 		memcpy(usage.session_id, session_id, 32);
 		snprintf(usage.interface, sizeof(usage.interface), "%s", interface);
 		r = 0;
-	} else if (r == 0 && (memcmp(usage.session_id, session_id, 32) != 0 || strcmp(usage.interface, interface) != 0)) {
+	} else if (r == 0 && (memcmp(usage.session_id, session_id, 32) != 0 || (interface != NULL && strcmp(usage.interface, interface) != 0))) {
 		snprintf(why, BUYER_USAGE_WHY, "%.200s counts another session, or interface %.16s", path, usage.interface);
 		r = -EBADMSG;
 	}

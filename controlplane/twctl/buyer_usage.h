@@ -16,10 +16,12 @@ struct buyer_usage {
 	char interface[IF_NAMESIZE];
 	struct buyer_meter meter;
 	uint64_t signed_bytes;
+	uint64_t bought_bytes; // as the chain last said; 0: not asked yet
+	char api_address[64]; // where the node's API last answered; "": not yet
 };
 
 // Takes the lock beside path ("path.lock") and reads path, or begins a count of this session on this
-// interface where there is none.
+// interface where there is none. interface NULL: the one that is there, and -ENOENT where there is none.
 //
 // Returns: the lock's descriptor, to be closed; -EBUSY when another process has it; -EBADMSG when path
 //          holds another session, another interface or no usage; -errno; why is set.
@@ -30,6 +32,10 @@ int buyer_usage_open(
 	struct buyer_usage *ret,
 	char why[BUYER_USAGE_WHY]
 );
+
+// Before the first count: an interface that is there now is counted from here, one that comes up later
+// from its beginning. Returns: 0; -errno.
+int buyer_usage_mark(struct buyer_usage *usage) __attribute__((warn_unused_result));
 
 // On the disk when this returns 0, all or nothing. Returns: 0; -errno.
 int buyer_usage_save(const char *path, const struct buyer_usage *usage)

@@ -34,6 +34,8 @@ static const struct twctl_command *const groups[] = {
 	twctl_check_commands,
 	buyer_nodes_commands,
 	buyer_buy_commands,
+	buyer_provision_commands,
+	buyer_pay_commands,
 	buyer_session_commands,
 	NULL,
 };

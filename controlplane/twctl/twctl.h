@@ -76,4 +76,6 @@ extern const struct twctl_command twctl_verify_commands[];
 extern const struct twctl_command twctl_check_commands[];
 extern const struct twctl_command buyer_nodes_commands[];
 extern const struct twctl_command buyer_buy_commands[];
+extern const struct twctl_command buyer_provision_commands[];
+extern const struct twctl_command buyer_pay_commands[];
 extern const struct twctl_command buyer_session_commands[];

@@ -49,11 +49,12 @@ static int open_signer(struct twctl *twctl, struct twctl_chain *chain)
 	return 0;
 }
 
-int twctl_chain_connect(
+int twctl_chain_connect_by(
 	struct twctl *twctl,
 	const char *urls,
 	uint64_t chain_id,
 	bool is_signing,
+	const struct twctl_chain_way *way,
 	struct twctl_chain *ret
 )
 {
@@ -79,6 +80,10 @@ int twctl_chain_connect(
 	if (strlen(urls) >= sizeof(text))
 		return twctl_fail_value(twctl, "--rpc", "", "less than 4096 characters");
 	strcpy(text, urls);
+	if (way != NULL) {
+		conf.rpc.mark = way->mark;
+		conf.rpc.device = way->device;
+	}
 	code = split_urls(twctl, text, &conf.rpc);
 	if (code == 0 && is_signing)
 		code = open_signer(twctl, ret);

@@ -20,6 +20,12 @@
 		"--password-file", "FILE", "password of the keystore, mode 0600" \
 	}
 
+// How requests leave this host where its default route must not be taken, see http_client_conf.
+struct twctl_chain_way {
+	uint32_t mark;
+	const char *device; // outlives the chain
+};
+
 struct twctl_chain {
 	struct evm_signer *signer;
 	struct evm_driver *driver;
@@ -32,14 +38,26 @@ int twctl_chain_open(struct twctl *twctl, struct twctl_chain *ret);
 void twctl_chain_close(struct twctl_chain *chain);
 
 // The same with the URLs (commas between) and the chain named by the caller. With is_signing the key of
-// --key-file is opened; without it the chain can be read only.
-int twctl_chain_connect(
+// --key-file is opened; without it the chain can be read only. way NULL: by the host's routes.
+int twctl_chain_connect_by(
+	struct twctl *twctl,
+	const char *urls,
+	uint64_t chain_id,
+	bool is_signing,
+	const struct twctl_chain_way *way,
+	struct twctl_chain *ret
+);
+
+static inline int twctl_chain_connect(
 	struct twctl *twctl,
 	const char *urls,
 	uint64_t chain_id,
 	bool is_signing,
 	struct twctl_chain *ret
-);
+)
+{
+	return twctl_chain_connect_by(twctl, urls, chain_id, is_signing, NULL, ret);
+}
 
 // Address options. An optional one that was not given leaves ret as it is.
 //

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The own count of twctl buyer pay: the tunnel interface's counters, summed on the disk.
+#include "buyer_iface.h"
+#include "buyer_pay.h"
+
+#include "common/clock.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SAVE_NS 1000000000ull
+
+uint64_t buyer_pay_own_bytes(const struct buyer_pay *pay)
+{
+	uint64_t sum = 0;
+
+	// A sum beyond 64 bits is no count: 0 tolerates nothing.
+	return buyer_meter_sum(&pay->usage.meter, &sum) < 0 ? 0 : sum;
+}
+
+int buyer_pay_count(struct buyer_pay *pay)
+{
+	struct buyer_meter_sample sample;
+	int r = buyer_iface_read(
+		BUYER_IFACE_SYSFS, BUYER_IFACE_BOOT_ID, pay->usage.interface, &sample
+	);
+
+	if (r == -EAGAIN)
+		return 0; // made anew in this moment: the next look has it
+	if (r == -ENODEV) {
+		if (pay->is_interface_up)
+			buyer_pay_tell(pay, "interface_down", "%s is gone", pay->usage.interface);
+		pay->is_interface_up = false;
+		return 0;
+	}
+	if (r == 0)
+		r = buyer_meter_add(&pay->usage.meter, &sample, false);
+	if (r < 0)
+		return twctl_fail(
+			pay->twctl,
+			TWCTL_EXIT_FAILED,
+			"the counters of %s cannot be read: %s",
+			pay->usage.interface,
+			strerror(-r)
+		);
+	if (!pay->is_interface_up) {
+		buyer_pay_tell(pay, "interface_up", "counting %s", pay->usage.interface);
+		pay->way_checked_ns = 0; // it may have another mark now
+	}
+	pay->is_interface_up = true;
+	return 0;
+}
+
+int buyer_pay_save(struct buyer_pay *pay, bool is_now)
+{
+	uint64_t now_ns = clock_mono_ns(&clock_system), own = buyer_pay_own_bytes(pay);
+	int r;
+
+	if (!is_now && (own == pay->saved_bytes || now_ns - pay->saved_ns < SAVE_NS))
+		return 0;
+	r = buyer_usage_save(pay->usage_path, &pay->usage);
+	if (r == 0) {
+		pay->saved_bytes = own;
+		pay->saved_ns = now_ns;
+	}
+	return r;
+}
