@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "controlplane/chain/evm/evm_account.h"
 #include "controlplane/chain/evm/evm_driver.h"
+#include "controlplane/chain_gauge.h"
 #include "controlplane/settle/chain_thread.h"
 
 #include <assert.h>
@@ -17,11 +18,13 @@
 
 #define ERR_CAP 800
 #define GWEI 1000000000
+#define ACCOUNT_MS 30000 // between two looks at the account's balance
 
 // One configured chain.
 struct lane {
+	struct chain_setup *setup;
 	const struct config_chain *conf;
-	uint32_t idx; // of its entry in the configuration
+	uint32_t idx; // of its entry in the configuration, and of its lane and gauge
 	struct evm_signer *signer;
 	struct evm_driver *driver;
 	uint8_t contract[32]; // the escrow, left-padded
@@ -32,6 +35,7 @@ struct chain_setup {
 	int kick_fd;
 	struct lane lanes[CONFIG_MAX_CHAINS];
 	uint32_t n_lanes;
+	struct chain_gauge *gauge;
 	struct chain_thread *thread;
 	struct lifecycle *life;
 };
@@ -66,10 +70,73 @@ static void on_alert(void *ctx, enum settle_alert alert, bool is_set, const char
 {
 	const struct lane *lane = ctx;
 
+	struct chain_gauge_view *view = chain_gauge_begin(lane->setup->gauge, lane->idx);
+
+	snprintf(view->alerts[alert], sizeof(view->alerts[alert]), "%s", is_set ? text : "");
+	chain_gauge_end(lane->setup->gauge);
 	if (is_set)
 		log_warn("settle", "%s: %s: %s", lane->conf->name, settle_alert_name(alert), text);
 	else
 		log_info("settle", "%s: %s: over", lane->conf->name, settle_alert_name(alert));
+}
+
+static void on_fault(void *ctx, const char *endpoint, enum evm_rpc_fault fault, const char *why)
+{
+	const struct lane *lane = ctx;
+
+	log_warn(
+		"chain",
+		"%s: %s: %s: %s",
+		lane->conf->name,
+		endpoint,
+		evm_rpc_fault_name(fault),
+		why
+	);
+	if (fault != EVM_RPC_DISAGREES)
+		return;
+	struct chain_gauge_view *view = chain_gauge_begin(lane->setup->gauge, lane->idx);
+
+	view->disagreed_unix_ns = clock_unix_ns(lane->setup->control->clock);
+	snprintf(view->disagreement, sizeof(view->disagreement), "%.120s: %.240s", endpoint, why);
+	chain_gauge_end(lane->setup->gauge);
+}
+
+static void on_clock_skew(void *ctx, int64_t skew_sec, bool is_alert)
+{
+	const struct lane *lane = ctx;
+	struct chain_gauge_view *view = chain_gauge_begin(lane->setup->gauge, lane->idx);
+
+	view->clock_skew_sec = is_alert ? skew_sec : 0;
+	chain_gauge_end(lane->setup->gauge);
+}
+
+static void on_round(void *ctx, size_t lane_idx, const struct chain_thread_seen *seen)
+{
+	const struct chain_setup *setup = ctx;
+	const struct lane *lane = &setup->lanes[lane_idx];
+	const struct evm_rpc *rpc = evm_driver_rpc(lane->driver);
+	const uint64_t depth = lane->conf->confirmations.provision;
+	struct chain_gauge_view *view = chain_gauge_begin(setup->gauge, lane->idx);
+
+	if (seen->head_number != 0) {
+		uint64_t to_read = seen->head_number + 2;
+
+		to_read =
+			to_read > depth ? to_read - depth : 0; // the first that is not deep enough
+		view->head_number = seen->head_number;
+		view->head_time_sec = seen->head_time_sec;
+		view->next_block = seen->next_block;
+		view->blocks_behind = to_read > seen->next_block ? to_read - seen->next_block : 0;
+	}
+	if (seen->account != NULL) {
+		view->has_balance = true;
+		view->balance_wei = seen->account->balance_wei;
+	}
+	snprintf(view->failure, sizeof(view->failure), "%s", seen->why != NULL ? seen->why : "");
+	view->n_endpoints = evm_rpc_n_endpoints(rpc);
+	for (size_t i = 0; i < view->n_endpoints; i++)
+		evm_rpc_get_stats(rpc, i, &view->endpoints[i]);
+	chain_gauge_end(setup->gauge);
 }
 
 static void on_queued(void *ctx)
@@ -106,12 +173,16 @@ static int open_driver(struct lane *lane, const struct clock *clock)
 				.backoff_max_ms = 60000,
 				.response_max_bytes = 16u << 20,
 				.clock = clock,
+				.on_fault = on_fault,
+				.on_fault_ctx = lane,
 			},
 		.node_id = u256_from_u64(chain->node_id),
 		.deployed_block = chain->deployed_block,
 		.range_max_blocks = 1000,
 		.clock_skew_max_sec = 60,
 		.clock = clock,
+		.on_clock_skew = on_clock_skew,
+		.on_clock_skew_ctx = lane,
 	};
 
 	for (uint32_t i = 0; i < chain->n_endpoints; i++)
@@ -153,6 +224,7 @@ static struct chain_thread_lane thread_lane(struct lane *lane)
 		.chain = evm_driver_chain(lane->driver),
 		.provision_confirmations = chain->confirmations.provision,
 		.poll_ms = chain->poll_ms,
+		.account_ms = ACCOUNT_MS,
 		.outbox =
 			{
 				.batch =
@@ -195,6 +267,7 @@ static int start_thread(struct chain_setup *setup)
 		.ask = setup->control->ask,
 		.on_news = on_news,
 		.on_error = on_error,
+		.on_round = on_round,
 		.ctx = setup,
 	};
 
@@ -214,6 +287,7 @@ static int open_lanes(struct chain_setup *setup)
 	for (uint32_t i = 0; i < config->n_chains && rc == 0; i++) {
 		struct lane *lane = &setup->lanes[setup->n_lanes++];
 
+		lane->setup = setup;
 		lane->conf = &config->chains[i];
 		lane->idx = i;
 		rc = open_signer(lane);
@@ -256,7 +330,9 @@ int chain_setup_start(struct chain_setup **ret, const struct control *control, i
 		return -ENOMEM;
 	setup->control = control;
 	setup->kick_fd = kick_fd;
-	rc = open_lanes(setup);
+	rc = chain_gauge_create(&setup->gauge, control->config);
+	if (rc == 0)
+		rc = open_lanes(setup);
 	if (rc == 0)
 		rc = create_lifecycle(setup);
 	if (rc == 0 && setup->n_lanes > 0)
@@ -280,6 +356,7 @@ void chain_setup_stop(struct chain_setup *setup)
 		evm_driver_destroy(setup->lanes[i].driver);
 		evm_signer_destroy(setup->lanes[i].signer);
 	}
+	chain_gauge_destroy(setup->gauge);
 	free(setup);
 }
 
@@ -288,13 +365,20 @@ struct lifecycle *chain_setup_lifecycle(struct chain_setup *setup)
 	return setup->life;
 }
 
+struct chain_gauge *chain_setup_gauge(struct chain_setup *setup)
+{
+	return setup->gauge;
+}
+
 void chain_setup_tick(struct chain_setup *setup)
 {
 	const struct control *control = setup->control;
+	const uint64_t now_ns = clock_unix_ns(control->clock);
 	char err[ERR_CAP] = "";
 
 	if (lifecycle_tick(setup->life, err, sizeof(err)) == 0)
 		health_clear(control->health, HEALTH_CHAIN);
 	else
-		health_set(control->health, HEALTH_CHAIN, clock_unix_ns(control->clock), "%s", err);
+		health_set(control->health, HEALTH_CHAIN, now_ns, "%s", err);
+	chain_gauge_tell(setup->gauge, control->health, now_ns);
 }

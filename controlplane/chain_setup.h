@@ -15,6 +15,7 @@ int chain_setup_start(struct chain_setup **ret, const struct control *control, i
 void chain_setup_stop(struct chain_setup *setup);
 
 struct lifecycle *chain_setup_lifecycle(struct chain_setup *setup);
+struct chain_gauge *chain_setup_gauge(struct chain_setup *setup);
 
-// One round; sets and clears the condition `chain`.
+// One round; sets and clears the conditions about chains.
 void chain_setup_tick(struct chain_setup *setup);

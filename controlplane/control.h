@@ -18,6 +18,7 @@ struct control {
 	struct usage_book *usage;
 	struct dp_link *link;
 	struct lifecycle *life; // of bought sessions: end, vouchers
+	struct chain_gauge *gauge; // what was last seen of each chain (chain_gauge.h)
 	struct health *health;
 	struct http_server *server;
 	struct chain_ask *ask; // questions to the chains; NULL when there is none

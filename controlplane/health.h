@@ -22,6 +22,9 @@
 	X(CLOCK, "clock", "the wall clock jumped") \
 	X(REVIEW, "review", "sessions need review") \
 	X(CHAIN, "chain", "a bought session could not be taken a step further") \
+	X(ENDPOINTS, "endpoints", "a chain cannot be read, or its endpoints disagree") \
+	X(SETTLEMENT, "settlement", "something is in the way of a payout") \
+	X(CHAIN_CLOCK, "chain_clock", "the host's clock and a chain's part by more than a minute") \
 	X(ATTEST, "attest", "usage checkpoints wait for their signature")
 
 #define HEALTH_ENUM(id, name, help) HEALTH_##id,

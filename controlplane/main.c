@@ -358,6 +358,7 @@ static int start(struct program *program)
 		rc = chain_setup_start(&program->chain, control, program->kick_fd);
 	if (rc == 0) {
 		control->life = chain_setup_lifecycle(program->chain);
+		control->gauge = chain_setup_gauge(program->chain);
 		rc = create_server(program);
 	}
 	if (rc == 0)

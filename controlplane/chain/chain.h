@@ -164,6 +164,9 @@ struct chain_step {
 	bool has_more; // ask again at once
 	struct chain_event *events; // caller's memory for CHAIN_EVENTS_MAX
 	size_t n_events; // in the order of the chain
+	// The head that it read below; number 0: it did not come so far.
+	uint64_t head_number;
+	uint64_t head_time_sec;
 };
 
 // A read-only call of a contract, in the chain's own encoding.

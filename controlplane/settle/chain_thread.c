@@ -19,6 +19,7 @@ struct chain_thread_lane_state {
 	struct chain_thread_lane conf;
 	struct settle_outbox *outbox;
 	uint64_t due_ns; // monotonic time of the next round
+	uint64_t account_due_ns; // of the next look at the account
 	bool is_failing; // told already
 };
 
@@ -55,7 +56,10 @@ static void chain_thread_tell(
 
 // Reads one step and stores it. Returns 1 when there is more, 0, or an error with why.
 static int chain_thread_read_step(
-	struct chain_thread *thread, struct chain_thread_lane_state *lane, char why[CHAIN_WHY_SIZE]
+	struct chain_thread *thread,
+	struct chain_thread_lane_state *lane,
+	struct chain_thread_seen *seen,
+	char why[CHAIN_WHY_SIZE]
 )
 {
 	const struct chain_driver *chain = &lane->conf.chain;
@@ -73,6 +77,11 @@ static int chain_thread_read_step(
 		);
 	if (r < 0)
 		return r;
+	if (step.head_number != 0) {
+		seen->head_number = step.head_number;
+		seen->head_time_sec = step.head_time_sec;
+	}
+	seen->next_block = step.cursor.next_block;
 	if (!step.is_unwound && step.cursor.next_block == cursor.next_block)
 		return 0;
 	db_txn_begin_write(&txn, thread->conf.db);
@@ -98,29 +107,56 @@ static bool chain_thread_answer(struct chain_thread *thread)
 	return is_any;
 }
 
-static void chain_thread_round(struct chain_thread *thread, struct chain_thread_lane_state *lane)
-{
-	char why[CHAIN_WHY_SIZE] = "";
-	int r = 1;
-
-	for (int i = 0; i < CHAIN_THREAD_STEPS_MAX && r == 1; i++) {
-		r = chain_thread_is_stopping(thread) ? -EINTR
-						     : chain_thread_read_step(thread, lane, why);
-		(void)chain_thread_answer(thread);
-	}
-	if (r == -EINTR)
-		return;
-	chain_thread_tell(thread, lane, r < 0 ? why : NULL);
-	// The outbox tells its own troubles by alerts.
-	(void)settle_outbox_poll(lane->outbox);
-}
-
 static uint64_t chain_thread_now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+// Tells what the round saw, and now and then what the account holds.
+static void chain_thread_report(
+	struct chain_thread *thread,
+	struct chain_thread_lane_state *lane,
+	struct chain_thread_seen *seen
+)
+{
+	const struct chain_driver *chain = &lane->conf.chain;
+	uint64_t now_ns = chain_thread_now_ns();
+	struct chain_account account;
+	char why[CHAIN_WHY_SIZE];
+
+	if (thread->conf.on_round == NULL)
+		return;
+	if (lane->conf.account_ms != 0 && now_ns >= lane->account_due_ns && seen->why == NULL &&
+	    chain->ops->account(chain->driver, &account, why) == 0) {
+		seen->account = &account;
+		lane->account_due_ns = now_ns + lane->conf.account_ms * UINT64_C(1000000);
+	}
+	thread->conf.on_round(thread->conf.ctx, (size_t)(lane - thread->lanes), seen);
+}
+
+static void chain_thread_round(struct chain_thread *thread, struct chain_thread_lane_state *lane)
+{
+	struct chain_thread_seen seen = {0};
+	char why[CHAIN_WHY_SIZE] = "";
+	int r = 1;
+
+	for (int i = 0; i < CHAIN_THREAD_STEPS_MAX && r == 1; i++) {
+		r = chain_thread_is_stopping(thread)
+			? -EINTR
+			: chain_thread_read_step(thread, lane, &seen, why);
+		(void)chain_thread_answer(thread);
+	}
+	if (r == -EINTR)
+		return;
+	chain_thread_tell(thread, lane, r < 0 ? why : NULL);
+	// The outbox tells its own troubles by alerts.
+	if (settle_outbox_poll(lane->outbox) == -EINTR)
+		return;
+	seen.why = r < 0 ? why : NULL;
+	chain_thread_report(thread, lane, &seen);
 }
 
 // Until the first lane is due, or somebody wakes the thread: then all are.

@@ -23,8 +23,18 @@ struct chain_thread_lane {
 	uint32_t
 		provision_confirmations; // confirmations.provision: depth at which events are believed
 	uint32_t poll_ms; // 5000
+	uint32_t account_ms; // how often the account is looked at, for on_round; 0 = never
 	struct settle_outbox_conf outbox; // db, chain and clock are set by the thread
 	void (*interrupt)(void *driver); // ends a running question; called from the stopping thread
+};
+
+// What a lane's round saw.
+struct chain_thread_seen {
+	uint64_t head_number; // 0: none was told
+	uint64_t head_time_sec;
+	uint64_t next_block; // of the cursor
+	const struct chain_account *account; // NULL: not asked in this round
+	const char *why; // what ails the reading; NULL: nothing
 };
 
 struct chain_thread_conf {
@@ -36,6 +46,8 @@ struct chain_thread_conf {
 	void (*on_news)(void *ctx); // on the chain thread: records are in the inbox
 	// On the chain thread, once per failure and lane until it works again.
 	void (*on_error)(void *ctx, uint64_t chain_id, const char *why);
+	// On the chain thread, at the end of each round of a lane; may be NULL.
+	void (*on_round)(void *ctx, size_t lane, const struct chain_thread_seen *seen);
 	void *ctx;
 };
 

@@ -318,16 +318,16 @@ static int evm_driver_read_on(
 	char why[CHAIN_WHY_SIZE]
 )
 {
-	struct chain_head head;
 	uint64_t from = step->cursor.next_block, to, safe;
-	struct evm_block unused;
+	struct evm_block head;
 	size_t endpoint;
 	int r;
 
-	r = evm_driver_get_block(driver, "latest", &unused, &endpoint, why);
+	r = evm_driver_get_block(driver, "latest", &head, &endpoint, why);
 	if (r < 0)
 		return r == -ENOENT ? -EIO : r;
-	head.number = unused.number;
+	step->head_number = head.number;
+	step->head_time_sec = head.timestamp_sec;
 	// One confirmation is the block that the event stands in.
 	if (head.number + 1 < confirmations)
 		return 0;
