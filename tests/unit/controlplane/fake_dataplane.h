@@ -15,7 +15,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifndef FAKE_DATAPLANE_SLOTS
 #define FAKE_DATAPLANE_SLOTS 16
+#endif
 
 struct fake_dataplane {
 	struct abi_segment seg;
