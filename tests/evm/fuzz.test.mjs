@@ -259,6 +259,32 @@ async function run(c, seed, steps) {
 				{ value },
 			);
 		},
+		topUpWithToken: async (s) => {
+			const [from, gb] = [who(f.buyer), BigInt(r.int(4))];
+			const extra = BigInt(r.pick([0, 0, HOUR, 91 * DAY]));
+			const most = gb * s.price - BigInt(gb && r.chance(0.1) ? 1 : 0);
+			return attempt(
+				from,
+				"topUpWithToken",
+				[s.id, gb, extra, usd.target, most, NO_PERMIT],
+				() => m.top_up(from, s, gb, extra, most, usd.target),
+			);
+		},
+		withdrawRefunds: async () => {
+			const [from, plan] = [who(f.buyer), []];
+			for (let i = r.int(6); i >= 0; i--)
+				plan.push(r.pick([...m.sessions.values()]));
+			const check = () => {
+				if (from !== f.buyer) return "NotBuyer";
+				for (const s of plan) m.draw(s);
+			};
+			return attempt(
+				from,
+				"withdrawRefunds",
+				[plan.map((s) => s.id), r.pick([f.buyer, f.stranger])],
+				check,
+			);
+		},
 		withdrawRefund: async (s) => {
 			const from = who(f.buyer);
 			const check = () => {

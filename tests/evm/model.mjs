@@ -150,17 +150,20 @@ export class Model {
 		this.settle(s, s.claimed, true);
 	}
 
-	top_up(who, s, gb, extra, value) {
+	// `paid` is what is sent with the native coin, the most that may be spent with a token.
+	top_up(who, s, gb, extra, paid, asset = NATIVE) {
 		if (who !== s.buyer) return "NotBuyer";
 		if (s.status !== "open") return "WrongStatus";
 		if (this.now >= s.expiry) return "Expired";
-		if (s.asset !== NATIVE) return "WrongAsset";
+		if (s.asset !== asset) return "WrongAsset";
 		if (gb === 0n) return "BadDataAmount";
 		if (extra > BigInt(90 * DAY) || s.expiry + extra > this.now + BigInt(90 * DAY))
 			return "BadDuration";
-		if (value !== gb * s.price) return "WrongValue";
+		const cost = gb * s.price;
+		if (asset === NATIVE && paid !== cost) return "WrongValue";
+		if (asset !== NATIVE && paid < cost) return "CostAboveMaximum";
 		s.bought += gb * GB;
 		s.expiry += extra;
-		s.held += value;
+		s.held += cost;
 	}
 }

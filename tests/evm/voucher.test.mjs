@@ -431,6 +431,8 @@ describe("vouchers and claim", () => {
 			[(await f.session(id)).claimedBytes, (await f.session(id)).held],
 			[2n * GB, 0n],
 		);
+		// What was drawn is marked beside who signs, and forgets nothing of it.
+		assert.equal((await f.session(id)).voucherSigner, f.buyer);
 	});
 
 	it("with voucher signer 0 every voucher is refused", async () => {
