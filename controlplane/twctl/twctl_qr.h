@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A text as a QR code: in the terminal, or as a PNG file. The only user of libqrencode and libpng. The
+// A text as a QR code: in the terminal, or as a PNG file (qr_image.h). The
 // text may be a secret: nothing is kept, the file is for its owner alone.
 #pragma once
 
