@@ -370,6 +370,11 @@ struct chain_gauge *chain_setup_gauge(struct chain_setup *setup)
 	return setup->gauge;
 }
 
+const struct evm_signer *chain_setup_signer(const struct chain_setup *setup, uint32_t chain_idx)
+{
+	return chain_idx < setup->n_lanes ? setup->lanes[chain_idx].signer : NULL;
+}
+
 void chain_setup_tick(struct chain_setup *setup)
 {
 	const struct control *control = setup->control;

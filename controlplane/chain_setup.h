@@ -17,5 +17,9 @@ void chain_setup_stop(struct chain_setup *setup);
 struct lifecycle *chain_setup_lifecycle(struct chain_setup *setup);
 struct chain_gauge *chain_setup_gauge(struct chain_setup *setup);
 
+// The operator's or settler's account of config.chains[chain_idx]; NULL beyond them. Signing with it is
+// safe beside the chain thread.
+const struct evm_signer *chain_setup_signer(const struct chain_setup *setup, uint32_t chain_idx);
+
 // One round; sets and clears the conditions about chains.
 void chain_setup_tick(struct chain_setup *setup);

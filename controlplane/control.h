@@ -20,6 +20,8 @@ struct control {
 	struct lifecycle *life; // of bought sessions: end, vouchers
 	struct chain_gauge *gauge; // what was last seen of each chain (chain_gauge.h)
 	struct health *health;
+	// The operator's or settler's accounts, as config.chains.
+	const struct evm_signer *signers[CONFIG_MAX_CHAINS];
 	struct http_server *server;
 	struct chain_ask *ask; // questions to the chains; NULL when there is none
 	struct api_token_book *tokens;

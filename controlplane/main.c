@@ -359,6 +359,8 @@ static int start(struct program *program)
 	if (rc == 0) {
 		control->life = chain_setup_lifecycle(program->chain);
 		control->gauge = chain_setup_gauge(program->chain);
+		for (uint32_t i = 0; i < CONFIG_MAX_CHAINS; i++)
+			control->signers[i] = chain_setup_signer(program->chain, i);
 		rc = create_server(program);
 	}
 	if (rc == 0)

@@ -87,6 +87,11 @@ uint64_t purchase_reclaim_from(const struct purchase *purchase);
 bool purchase_load(struct db_txn *txn, uint64_t session_id, struct purchase *ret);
 void purchase_save(struct db_txn *txn, const struct purchase *purchase);
 
+// Local ids of what one address bought, upwards from `from`. Returns: how many, at most max.
+uint32_t purchase_list_buyer(
+	struct db_txn *txn, const uint8_t buyer[32], uint64_t from, uint64_t *ret_ids, uint32_t max
+);
+
 // Purchases that something may still happen to. Out of it: settled for good.
 void purchase_retire(struct db_txn *txn, uint64_t session_id);
 

@@ -4,8 +4,11 @@
 // passes through here on its way to whoever asked for it: it is wiped and never logged. Loop's thread.
 #include "api_config.h"
 
+#include "controlplane/chain/evm/evm_eip712.h"
+#include "controlplane/chain/u256.h"
 #include "controlplane/http/api.h"
 #include "controlplane/http/api_problem.h"
+#include "controlplane/session/config_proof.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -53,6 +56,58 @@ static int write_text(
 	return rc;
 }
 
+// The signer that the session's chain knows as this node's; NULL for a session that was not bought, since
+// it has no name that a stranger could look up. Out: its chain.
+static const struct evm_signer *find_signer(
+	const struct control *control,
+	const struct session *session,
+	const struct config_chain **ret_chain
+)
+{
+	const struct config *config = control->config;
+
+	for (uint32_t i = 0; i < config->n_chains; i++) {
+		*ret_chain = &config->chains[i];
+		if (session->identity.source == SESSION_SOURCE_CHAIN &&
+		    config->chains[i].id == session->identity.chain)
+			return control->signers[i];
+	}
+	return NULL;
+}
+
+static int sign(
+	const struct control *control, const struct session *session, struct api_config *config
+)
+{
+	const struct config_chain *chain = NULL;
+	const struct evm_signer *signer = find_signer(control, session, &chain);
+	uint8_t digest[EVM_KECCAK_SIZE], address[EVM_ADDRESS_SIZE];
+	uint8_t signature[EVM_SIGNER_SIGNATURE_SIZE];
+	struct config_proof proof = {
+		.chain_id = session->identity.chain,
+		.config = config->text,
+	};
+	char text[CONFIG_PROOF_TEXT_CAP];
+	int len;
+
+	config->signer[0] = config->signature[0] = '\0';
+	if (signer == NULL)
+		return 0;
+	memcpy(proof.escrow, session->identity.contract + 12, sizeof(proof.escrow));
+	u256_to_be(u256_from_u64(chain->node_id), proof.node_id);
+	memcpy(proof.session_id, session->identity.id, sizeof(proof.session_id));
+	len = config_proof_text(&proof, text, sizeof(text));
+	if (len < 0)
+		return len;
+	evm_eip712_personal_digest(text, (size_t)len, digest);
+	if (evm_signer_sign(signer, digest, signature) < 0)
+		return -EIO;
+	evm_signer_address(signer, address);
+	evm_address_format(address, config->signer);
+	evm_hex_format(signature, sizeof(signature), config->signature);
+	return 0;
+}
+
 int api_config_build(
 	struct control *control,
 	const struct session *session,
@@ -63,13 +118,41 @@ int api_config_build(
 {
 	static const uint8_t zero[32];
 	struct dp_link_status link;
+	int rc;
 
 	dp_link_status(control->link, &link);
 	if (!session->has_public_key || !session->has_slot)
 		return fail(err, -EPERM, "");
 	if (memcmp(link.node_public_key, zero, 32) == 0)
 		return fail(err, -EAGAIN, "");
-	return write_text(control, session, link.node_public_key, is_ipv6_blocked, ret, err);
+	rc = write_text(control, session, link.node_public_key, is_ipv6_blocked, ret, err);
+	if (rc == 0 && sign(control, session, ret) < 0)
+		rc = fail(err, -EIO, "the configuration could not be signed");
+	if (rc < 0)
+		api_config_wipe(ret);
+	return rc;
+}
+
+void api_config_put(struct json_writer *writer, const struct api_config *config)
+{
+	bool is_signed = config != NULL && config->signature[0] != '\0';
+	char text[sizeof(config->text) + sizeof(config->signature) + 128] = "";
+
+	if (is_signed)
+		snprintf(
+			text,
+			sizeof(text),
+			"%s\n# Signed by %s\n# %s\n",
+			config->text,
+			config->signer,
+			config->signature
+		);
+	else if (config != NULL)
+		snprintf(text, sizeof(text), "%s", config->text);
+	json_put_string(writer, "config", config == NULL ? NULL : text);
+	json_put_string(writer, "signer", is_signed ? config->signer : NULL);
+	json_put_string(writer, "signature", is_signed ? config->signature : NULL);
+	explicit_bzero(text, sizeof(text));
 }
 
 void api_config_wipe(struct api_config *config)
@@ -125,7 +208,7 @@ static void get_config(void *ctx, const struct http_request *request, struct htt
 	json_put_count(&writer, "id", session.id);
 	json_put_string(&writer, "name", session.name);
 	json_put_bool(&writer, "has_private_key", config.has_private_key);
-	json_put_string(&writer, "config", config.text);
+	api_config_put(&writer, &config);
 	json_end(&writer);
 	http_reply_json(reply, 200, &writer);
 	reply->is_secret = config.has_private_key;

@@ -4,6 +4,8 @@
 // thread.
 #pragma once
 
+#include "controlplane/chain/evm/evm_hex.h"
+#include "controlplane/chain/evm/evm_signer.h"
 #include "controlplane/control.h"
 #include "controlplane/http/http_message.h"
 #include "controlplane/session/client_conf.h"
@@ -11,6 +13,9 @@
 struct api_config {
 	char text[CLIENT_CONF_CAP];
 	bool has_private_key; // the text is a secret
+	// The operator's, over config_proof.h's text; "" where there is no chain to hold it against.
+	char signer[EVM_ADDRESS_TEXT_SIZE];
+	char signature[EVM_HEX_SIZE(EVM_SIGNER_SIGNATURE_SIZE)];
 };
 
 // Writes the text; the caller calls api_config_wipe().
@@ -24,6 +29,10 @@ int api_config_build(
 	struct api_config *ret,
 	struct session_error *err
 );
+// The members config (with the signature as comments at its end), signer and signature; all null when
+// config is NULL.
+void api_config_put(struct json_writer *writer, const struct api_config *config);
+
 void api_config_wipe(struct api_config *config);
 
 // The reply to a failed api_config_build().

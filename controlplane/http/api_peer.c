@@ -192,7 +192,7 @@ static void reply_peer(
 	json_put_string(&writer, "public_key", key);
 	json_put_count(&writer, "issued_at", session->peer_unix_sec);
 	json_put_bool(&writer, "has_private_key", session->is_private_key_kept);
-	json_put_string(&writer, "config", has_config ? config.text : NULL);
+	api_config_put(&writer, has_config ? &config : NULL);
 	json_end(&writer);
 	http_reply_json(reply, 200, &writer);
 	reply->is_secret = config.has_private_key;

@@ -267,6 +267,6 @@ const struct http_route api_session_routes[] = {
 	{HTTP_POST, SESSION_PATH "/top-up", top_up_session, HTTP_OPERATOR},
 	{HTTP_POST, SESSION_PATH "/suspend", suspend_session, HTTP_OPERATOR},
 	{HTTP_POST, SESSION_PATH "/resume", resume_session, HTTP_OPERATOR},
-	{HTTP_POST, SESSION_PATH "/forget-key", forget_key, HTTP_OPERATOR},
+	{HTTP_POST, SESSION_PATH "/forget-key", forget_key, HTTP_BUYER},
 };
 const size_t api_session_n_routes = sizeof(api_session_routes) / sizeof(api_session_routes[0]);

@@ -59,6 +59,17 @@ void http_reply_take(struct http_reply *reply, int status, const char *content_t
 	set(reply, status, content_type, text);
 }
 
+void http_reply_bytes(
+	struct http_reply *reply, int status, const char *content_type, char *data, size_t len
+)
+{
+	http_reply_fini(reply);
+	reply->status = status;
+	reply->content_type = content_type;
+	reply->body = data;
+	reply->body_len = len;
+}
+
 void http_reply_empty(struct http_reply *reply, int status)
 {
 	set(reply, status, NULL, NULL);

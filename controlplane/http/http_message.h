@@ -70,6 +70,11 @@ void http_reply_text(
 // Takes text, malloc'd.
 void http_reply_take(struct http_reply *reply, int status, const char *content_type, char *text);
 
+// Takes data, malloc'd, of any bytes.
+void http_reply_bytes(
+	struct http_reply *reply, int status, const char *content_type, char *data, size_t len
+);
+
 void http_reply_empty(struct http_reply *reply, int status);
 
 // The handler has no answer yet: it keeps request->ticket and gives the reply to http_server_answer()

@@ -49,7 +49,8 @@
 	X(ATTEST_QUEUE, "attest_queue", PAIR) \
 	X(ATTEST_SIGNATURES, "attest_signatures", PAIR) \
 	X(PURCHASES, "purchases", U64) \
-	X(PURCHASES_OPEN, "purchases_open", U64)
+	X(PURCHASES_OPEN, "purchases_open", U64) \
+	X(PURCHASE_BUYERS, "purchase_buyers", BYTES)
 
 #define DB_KEY_ENUM(id, name) DB_KEY_##id,
 #define DB_TABLE_ENUM(id, name, key) DB_##id,

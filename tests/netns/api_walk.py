@@ -94,9 +94,13 @@ class Walk:
         elif kind.endswith('json'):
             self.wrong += check(self.doc, content[kind]['schema'], json.loads(body), f'{what}: body')
 
+    def fill(self, path):
+        examples = {'name-or-id': self.session, 'id': '1', 'address': '0x' + '0' * 40}
+        return re.sub(r'\{([\w-]+)\}', lambda brace: examples[brace[1]], path)
+
     def walk(self, path, method, operation):
         what = f'{method.upper()} {path}'
-        url = self.url + re.sub(r'\{name-or-id\}', self.session, path).replace('{id}', '1')
+        url = self.url + self.fill(path)
         security = operation['security']
         body = example_body(self.doc, operation)
         if security:
@@ -123,7 +127,7 @@ class Walk:
         for path, method, operation in sorted(operations, key=lambda row: row[1] == 'delete'):
             served += self.walk(path, method, operation) < 300
         for path, item in self.doc['paths'].items():
-            url = self.url + path.replace('{name-or-id}', self.session).replace('{id}', '1')
+            url = self.url + self.fill(path)
             for method in ('put', 'patch', 'head'):
                 if method not in item and call(url, method.upper(), self.token)[0] != 405:
                     self.wrong.append(f'{method} {path} is not refused')
