@@ -140,6 +140,8 @@ static void test_kept(void **state)
 	assert_int_equal(buyer_usage_open(path, id, "wg0", &again, why), -EBUSY);
 	// Numbers that no double holds.
 	usage.signed_bytes = UINT64_MAX;
+	usage.bought_bytes = (1ull << 53) + 3;
+	strcpy(usage.api_address, "2001:db8::1");
 	usage.meter.out_bytes = (1ull << 53) + 1;
 	usage.meter.in_bytes = 12;
 	usage.meter.extra_bytes = 1;
@@ -157,11 +159,38 @@ static void test_kept(void **state)
 	assert_true(lock >= 0);
 	assert_memory_equal(&again, &usage, sizeof(usage));
 	close(lock);
+	lock = buyer_usage_open(path, id, NULL, &again, why);
+	assert_true(lock >= 0);
+	assert_string_equal(again.interface, "wg0");
+	close(lock);
 	assert_int_equal(temp_dir_count(&dir), 2); // the file, the lock, and no part of anything
 	assert_int_equal(buyer_usage_open(path, id, "wg1", &again, why), -EBADMSG);
 	assert_int_equal(
 		buyer_usage_open(path, (const uint8_t[32]){3}, "wg0", &again, why), -EBADMSG
 	);
+}
+
+// An interface that comes up after the mark is counted from its beginning, one that was there from here.
+static void test_mark(void **state)
+{
+	struct buyer_usage usage = {.interface = "nowhere0"};
+	const struct buyer_meter_sample up = {BOOT, 9, 1000, 2000, 0},
+					more = {BOOT, 9, 1500, 2000, 0};
+	uint64_t sum;
+
+	(void)state;
+	assert_int_equal(buyer_usage_mark(&usage), 0);
+	assert_int_equal(buyer_meter_add(&usage.meter, &up, false), 0);
+	assert_int_equal(buyer_meter_sum(&usage.meter, &sum), 0);
+	assert_true(sum == 3000);
+	assert_int_equal(buyer_meter_add(&usage.meter, &more, false), 0);
+	assert_int_equal(buyer_meter_sum(&usage.meter, &sum), 0);
+	assert_true(sum == 3500);
+	usage = (struct buyer_usage){.interface = "lo"};
+	assert_int_equal(buyer_usage_mark(&usage), 0);
+	assert_true(usage.meter.has_last && usage.meter.last.ifindex == 1);
+	assert_int_equal(buyer_meter_sum(&usage.meter, &sum), 0);
+	assert_true(sum == 0);
 }
 
 // Cut at each octet: never a count that is not the one that was kept.
@@ -203,6 +232,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_iface, setup, teardown),
 		cmocka_unit_test(test_extra),
 		cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
+		cmocka_unit_test(test_mark),
 		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
 	};
 
