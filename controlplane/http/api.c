@@ -27,6 +27,7 @@ size_t api_tables(struct http_route_table ret[API_MAX_TABLES], struct control *c
 		{api_qr_routes, api_qr_n_routes, control},
 		{api_buyer_routes, api_buyer_n_routes, control},
 		{api_peer_routes, api_peer_n_routes, control},
+		{api_attestation_routes, api_attestation_n_routes, control},
 		{api_voucher_routes, api_voucher_n_routes, control},
 	};
 

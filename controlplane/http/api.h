@@ -88,5 +88,7 @@ extern const struct http_route api_buyer_routes[];
 extern const size_t api_buyer_n_routes;
 extern const struct http_route api_peer_routes[];
 extern const size_t api_peer_n_routes;
+extern const struct http_route api_attestation_routes[];
+extern const size_t api_attestation_n_routes;
 extern const struct http_route api_voucher_routes[];
 extern const size_t api_voucher_n_routes;

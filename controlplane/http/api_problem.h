@@ -17,6 +17,8 @@
 	X(KEY_IN_USE, 409, "public-key-in-use", "The public key belongs to another live session") \
 	X(SESSION_OVER, 409, "session-over", "The session has ended") \
 	X(NO_VOUCHERS, 409, "no-vouchers", "The session takes no vouchers") \
+	X(NO_ATTESTATION, 409, "no-attestation", "The session takes no attestation now") \
+	X(OTHER_USAGE, 409, "other-usage", "The attestation is of another usage") \
 	X(VOUCHER_TOO_LARGE, 409, "voucher-too-large", "The voucher is for more than was bought") \
 	X(NOT_PROVISIONED, 409, "not-provisioned", "The session has no place in the tunnel") \
 	X(NO_PRIVATE_KEY, 409, "no-private-key", "The node does not have the private key")

@@ -92,10 +92,10 @@ static void put_limits(struct json_writer *writer, const struct session *session
 }
 
 static void put_usage(
-	struct json_writer *writer, const struct usage_view *usage, uint64_t quota_bytes
+	struct json_writer *writer, const struct usage_view *usage, const struct session *session
 )
 {
-	uint64_t used = usage->out_bytes + usage->in_bytes;
+	uint64_t used = usage->out_bytes + usage->in_bytes, quota_bytes = session->quota_bytes;
 
 	json_begin_object(writer, "usage");
 	json_put_count(writer, "used_bytes", used);
@@ -110,6 +110,7 @@ static void put_usage(
 	put_endpoint(writer, "endpoint", &usage->endpoint);
 	json_put_bool(writer, "is_in_dataplane", usage->is_in_dataplane);
 	json_put_string(writer, "gate", usage->is_in_dataplane ? abi_gate_name(usage->gate) : NULL);
+	json_put_bool(writer, "is_waiting_for_voucher", usage_view_is_waiting(usage, session));
 	json_put_count(writer, "out_pkts", usage->out_pkts);
 	json_put_count(writer, "in_pkts", usage->in_pkts);
 	json_put_count(writer, "free_out_bytes", usage->free_out_bytes);
@@ -147,6 +148,6 @@ void api_session_json_put(
 	if (usage_read(control->usage, session->id, &usage) < 0)
 		json_put_null(writer, "usage");
 	else
-		put_usage(writer, &usage, session->quota_bytes);
+		put_usage(writer, &usage, session);
 	json_end(writer);
 }

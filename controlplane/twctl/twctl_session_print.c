@@ -19,6 +19,12 @@ static const char *time_text(char text[32], uint64_t unix_sec)
 	return text;
 }
 
+// A closed gate that a voucher opens is no end: it is said beside the state.
+static bool is_waiting(const struct json_value *session)
+{
+	return twctl_bool(json_member(session, "usage"), "is_waiting_for_voucher");
+}
+
 static void print_limits(const struct json_value *session)
 {
 	char a[TWCTL_UNITS_TEXT], b[TWCTL_UNITS_TEXT], t[32];
@@ -39,10 +45,11 @@ void twctl_session_print(const struct json_value *session)
 	char a[TWCTL_UNITS_TEXT], b[TWCTL_UNITS_TEXT], c[TWCTL_UNITS_TEXT], d[TWCTL_UNITS_TEXT];
 	char t[32];
 
-	printf("session %s (id %" PRIu64 "): %s\n",
+	printf("session %s (id %" PRIu64 "): %s%s\n",
 	       twctl_text(session, "name"),
 	       twctl_u64(session, "id"),
-	       twctl_text(session, "state"));
+	       twctl_text(session, "state"),
+	       is_waiting(session) ? ", waiting for a voucher" : "");
 	printf("  used         %s of %s (out %s, in %s), then %s\n",
 	       twctl_units_size(a, twctl_u64(usage, "used_bytes")),
 	       twctl_units_size(b, twctl_u64(session, "quota_bytes")),
@@ -71,7 +78,7 @@ void twctl_session_print_row(const struct json_value *session)
 	const struct json_value *usage = json_member(session, "usage");
 	char used[TWCTL_UNITS_TEXT], quota[TWCTL_UNITS_TEXT], left[TWCTL_UNITS_TEXT];
 
-	printf("%6" PRIu64 "  %-20s %-12s %-15s %10s / %-10s %s\n",
+	printf("%6" PRIu64 "  %-20s %-12s %-15s %10s / %-10s %s%s\n",
 	       twctl_u64(session, "id"),
 	       twctl_text(session, "name"),
 	       twctl_text(session, "state"),
@@ -80,7 +87,8 @@ void twctl_session_print_row(const struct json_value *session)
 	       twctl_units_size(quota, twctl_u64(session, "quota_bytes")),
 	       json_is_null(json_member(session, "expires_unix_sec"))
 		       ? "never"
-		       : twctl_units_duration(left, twctl_u64(session, "seconds_left")));
+		       : twctl_units_duration(left, twctl_u64(session, "seconds_left")),
+	       is_waiting(session) ? ", waiting for a voucher" : "");
 }
 
 void twctl_session_print_head(void)

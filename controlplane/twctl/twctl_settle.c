@@ -3,10 +3,14 @@
 // twctl settle list|show|retry: the outbox as the control plane's API shows it.
 #include "twctl.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PATH_CAP 512
+#define ATTESTATION_CAP 4096
+#define ATTESTATION_ID_CAP 80
 
 static void print_line(const struct json_value *item)
 {
@@ -150,6 +154,65 @@ static int run_retry(struct twctl *twctl)
 	return ask_one(twctl, "POST", "/retry");
 }
 
+// The attestor's file, as it is: {"session_id", "bytes_used", "checkpoints_root", "signature"}.
+static char *read_attestation(struct twctl *twctl, char id[ATTESTATION_ID_CAP])
+{
+	const char *path = twctl->args.positional[0];
+	FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+	char *text = calloc(1, ATTESTATION_CAP);
+	struct json_value *json = NULL;
+	size_t len = 0;
+
+	if (in != NULL && text != NULL)
+		len = fread(text, 1, ATTESTATION_CAP - 1, in);
+	if (in == NULL || text == NULL || ferror(in))
+		twctl_fail(
+			twctl, TWCTL_EXIT_FAILED, "%s: cannot be read: %s", path, strerror(errno)
+		);
+	else if (json_parse(text, len, &json) != 0)
+		twctl_fail(twctl, TWCTL_EXIT_FAILED, "%s: this is no JSON", path);
+	else if (json_string(json_member(json, "session_id")) == NULL)
+		twctl_fail(twctl, TWCTL_EXIT_FAILED, "%s: it has no 'session_id'", path);
+	else
+		snprintf(
+			id, ATTESTATION_ID_CAP, "%s", json_string(json_member(json, "session_id"))
+		);
+	if (in != NULL && in != stdin)
+		fclose(in);
+	if (id[0] == '\0') {
+		free(text);
+		text = NULL;
+	}
+	json_free(json);
+	return text;
+}
+
+static int run_attest(struct twctl *twctl)
+{
+	char id[ATTESTATION_ID_CAP] = "", escaped[3 * ATTESTATION_ID_CAP], path[PATH_CAP];
+	struct twctl_client_reply reply;
+	char *text = read_attestation(twctl, id);
+	int code;
+
+	if (text == NULL)
+		return TWCTL_EXIT_FAILED;
+	if (twctl_client_escape(escaped, sizeof(escaped), id) < 0)
+		escaped[0] = '\0';
+	snprintf(path, sizeof(path), "/api/v1/sessions/%s/attestation", escaped);
+	code = twctl_ask(twctl, &reply, "POST", path, text);
+	free(text);
+	if (code != 0)
+		return code;
+	if (twctl->is_json)
+		puts(reply.text);
+	else
+		printf("session %" PRIu64 " is settled at %" PRIu64 " B, by the attestor's word\n",
+		       twctl_u64(reply.json, "id"),
+		       twctl_u64(reply.json, "bytes_used"));
+	twctl_client_fini(&reply);
+	return TWCTL_EXIT_OK;
+}
+
 static const struct twctl_option list_options[] = {
 	{"--state", "STATE", "only queued, batched, done or held ones"},
 	{"--from", "ID", "start at this number (default 1)"},
@@ -189,6 +252,20 @@ const struct twctl_command twctl_settle_commands[] = {
 			"Only for held or queued ones. Nothing is paid twice: the contract settles "
 			"a\n"
 			"session once, and a settlement is done only by the session's own event.\n",
+		.min_positional = 1,
+		.max_positional = 1,
+	},
+	{
+		.name = "settle attest",
+		.run = run_attest,
+		.positional = "FILE",
+		.summary = "settle a session by its attestor's word",
+		.description =
+			"FILE is what the attestor gave: {\"session_id\", \"bytes_used\",\n"
+			"\"checkpoints_root\", \"signature\"}; - is stdin. Taken in attested mode "
+			"after the\n"
+			"session's end, and of any session that has an attestor while it is "
+			"disputed.\n",
 		.min_positional = 1,
 		.max_positional = 1,
 	},

@@ -4,11 +4,10 @@
 // settle_tool's (../driver/settle_tool_env.h).
 #pragma once
 
-#include "../driver/settle_tool_env.h"
-
 #include "controlplane/attest/attest_keys.h"
 #include "controlplane/dp_link.h"
 #include "controlplane/lifecycle_private.h"
+#include "tests/evm/driver/settle_tool_env.h"
 
 #define LIFE_TOOL_OPTION_LIST(X) \
 	X(dir, "") \
