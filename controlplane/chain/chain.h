@@ -169,9 +169,12 @@ struct chain_step {
 	uint64_t head_time_sec;
 };
 
-// A read-only call of a contract, in the chain's own encoding.
+// A read-only call of a contract, in the chain's own encoding; with a caller and a value it says what
+// a transaction of that account would meet.
 struct chain_query {
 	const uint8_t *contract; // 32 octets, left-padded
+	const uint8_t *from; // likewise; NULL: nobody
+	struct u256 value;
 	const uint8_t *data;
 	size_t len;
 	uint64_t work_max; // units of work that it may use; 0: as the endpoint likes
@@ -254,7 +257,8 @@ struct chain_driver_ops {
 	  struct chain_step *ret,
 	  char why[CHAIN_WHY_SIZE]);
 
-	/* What a contract answers at the head. -EREMOTEIO: it refuses; -ENOSPC: more than cap octets. */
+	/* What a contract answers at the head. -EREMOTEIO: it refuses, and why names its error;
+	 * -ENOEXEC: it fails otherwise; -ENOSPC: more than cap octets. */
 	int (*call
 	)(void *driver,
 	  const struct chain_query *query,

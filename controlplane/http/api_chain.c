@@ -99,6 +99,7 @@ int api_chain_ask(
 		.chain_id = question->chain_id,
 		.data = question->call->buf,
 		.len = question->call->len,
+		.value = question->value,
 		.work_max = question->gas_max,
 		.answer_max = question->answer_max,
 		.asker = job->client,
@@ -106,6 +107,8 @@ int api_chain_ask(
 	int r = evm_abi_finish(question->call);
 
 	memcpy(ask.contract + 32 - EVM_ADDRESS_SIZE, question->contract, EVM_ADDRESS_SIZE);
+	if (question->from != NULL)
+		memcpy(ask.from + 32 - EVM_ADDRESS_SIZE, question->from, EVM_ADDRESS_SIZE);
 	if (r == 0)
 		r = chain_ask_submit(job->control->ask, &ask, on_answer, job);
 	if (r < 0) {

@@ -39,6 +39,8 @@ struct api_chain_job {
 struct api_chain_question {
 	uint64_t chain_id;
 	const uint8_t *contract; // an address
+	const uint8_t *from; // an address; NULL: nobody
+	struct u256 value;
 	const struct evm_abi_writer *call; // finished, with or without success
 	uint64_t gas_max; // 0: as the endpoint likes
 	size_t answer_max; // octets
@@ -60,5 +62,5 @@ int api_chain_ask(
 	struct http_reply *reply
 );
 
-// What is said when the chain gave no answer: every error but -EREMOTEIO.
+// What is said when the chain gave no answer: every error but -EREMOTEIO and -ENOEXEC.
 void api_chain_reply_silent(struct http_reply *reply, const struct chain_ask_answer *answer);

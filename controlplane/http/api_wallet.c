@@ -35,7 +35,7 @@ int api_wallet_ask(
 
 int api_wallet_verify(const struct chain_ask_answer *answer)
 {
-	if (answer->error == -EREMOTEIO || answer->error == -ENOSPC)
+	if (answer->error == -EREMOTEIO || answer->error == -ENOEXEC || answer->error == -ENOSPC)
 		return -EBADMSG; // it reverts, runs out of gas, or talks too much
 	if (answer->error != 0)
 		return -EIO;

@@ -234,11 +234,15 @@ static struct chain_ask_place *chain_ask_take(struct chain_ask *ask, uint64_t ch
 
 static void chain_ask_answer_one(struct chain_ask_place *place, const struct chain_driver *chain)
 {
+	static const uint8_t nobody[32];
+	const struct chain_ask_question *question = &place->question;
 	const struct chain_query query = {
-		.contract = place->question.contract,
+		.contract = question->contract,
+		.from = memcmp(question->from, nobody, 32) == 0 ? NULL : question->from,
+		.value = question->value,
 		.data = place->call,
-		.len = place->question.len,
-		.work_max = place->question.work_max,
+		.len = question->len,
+		.work_max = question->work_max,
 	};
 
 	place->why[0] = '\0';

@@ -22,6 +22,8 @@
 struct chain_ask_question {
 	uint64_t chain_id;
 	uint8_t contract[32]; // left-padded
+	uint8_t from[32]; // likewise; zero: nobody
+	struct u256 value;
 	const uint8_t *data; // copied
 	size_t len;
 	uint64_t work_max; // gas that the call may use; 0: as the endpoint likes
@@ -30,7 +32,7 @@ struct chain_ask_question {
 };
 
 struct chain_ask_answer {
-	// 0; -EREMOTEIO when the contract refuses; -ETIMEDOUT; -ECANCELED at the end of the process;
+	// 0; -EREMOTEIO, -ENOEXEC when the contract refuses or fails; -ETIMEDOUT; -ECANCELED at the end of the process;
 	// else as chain.h says.
 	int error;
 	const uint8_t *data; // until the callback returns

@@ -55,7 +55,7 @@ static int evm_admin_ask(
 	int r = evm_rpc_ask(evm_driver_rpc(admin->driver), call, NULL, why);
 
 	if (r == -EREMOTEIO)
-		evm_driver_explain_call(call, why);
+		(void)evm_driver_explain_call(call, why);
 	return r;
 }
 

@@ -62,7 +62,7 @@ int evm_admin_send(
 ) __attribute__((warn_unused_result));
 void evm_admin_result_fini(struct evm_admin_result *result);
 
-/* eth_call at the head. Returns: 0 with up to cap bytes; -ENOSPC; -EREMOTEIO; … */
+/* eth_call at the head. Returns: 0 with up to cap bytes; -ENOSPC; -EREMOTEIO; -ENOEXEC; … */
 int evm_admin_call(
 	const struct evm_admin *admin,
 	const uint8_t to[EVM_ADDRESS_SIZE],

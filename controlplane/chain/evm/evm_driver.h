@@ -40,5 +40,6 @@ struct evm_rpc *evm_driver_rpc(struct evm_driver *driver);
 /* Ends a running question and every later one: for chain_thread_lane. Any thread. */
 void evm_driver_interrupt(void *driver);
 
-/* Why a call was refused, in a sentence: the contract's error by name where the data says one. */
-void evm_driver_explain_call(const struct evm_rpc_call *call, char why[CHAIN_WHY_SIZE]);
+/* Why a call was refused, in a sentence. Returns: -EREMOTEIO with the contract's error by name, where the
+ * data says one of ours; -ENOEXEC. */
+int evm_driver_explain_call(const struct evm_rpc_call *call, char why[CHAIN_WHY_SIZE]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Read-only calls of contracts (eth_call at the head), and what a refused call says. From nobody: no
-// answer that this asks for depends on who asks. Chain thread or command line.
+// Read-only calls of contracts (eth_call at the head), and what a refused call says. Chain thread or
+// command line.
 
 #include "evm_driver_private.h"
 #include "evm_hex.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void evm_driver_explain_call(const struct evm_rpc_call *call, char why[CHAIN_WHY_SIZE])
+int evm_driver_explain_call(const struct evm_rpc_call *call, char why[CHAIN_WHY_SIZE])
 {
 	uint8_t data[512];
 	const char *name = NULL;
@@ -21,22 +21,32 @@ void evm_driver_explain_call(const struct evm_rpc_call *call, char why[CHAIN_WHY
 	if (evm_hex_parse_bytes(call->error.data, data, sizeof(data), &len) == 0 &&
 	    len >= EVM_ABI_SELECTOR)
 		name = evm_escrow_error_name(data);
-	if (name != NULL && strcmp(name, "unknown error") != 0)
+	if (name != NULL && strcmp(name, "unknown error") != 0) {
 		snprintf(why, CHAIN_WHY_SIZE, "the contract refuses: %s", name);
-	else
-		snprintf(why, CHAIN_WHY_SIZE, "the chain refuses: %s", call->error.message);
+		return -EREMOTEIO;
+	}
+	snprintf(why, CHAIN_WHY_SIZE, "the chain refuses: %s", call->error.message);
+	return -ENOEXEC;
 }
 
 // Free it.
 static char *evm_driver_format_query(const struct chain_query *query)
 {
-	char to[EVM_ADDRESS_TEXT_SIZE];
-	char *params = malloc(EVM_HEX_SIZE(query->len) + 160), *at = params;
+	char address[EVM_ADDRESS_TEXT_SIZE], value[U256_HEX_SIZE];
+	char *params = malloc(EVM_HEX_SIZE(query->len) + 320), *at = params;
 
 	if (params == NULL)
 		return NULL;
-	evm_address_format(query->contract + 32 - EVM_ADDRESS_SIZE, to);
-	at += sprintf(at, "[{\"to\":\"%s\",", to);
+	evm_address_format(query->contract + 32 - EVM_ADDRESS_SIZE, address);
+	at += sprintf(at, "[{\"to\":\"%s\",", address);
+	if (query->from != NULL) {
+		evm_address_format(query->from + 32 - EVM_ADDRESS_SIZE, address);
+		at += sprintf(at, "\"from\":\"%s\",", address);
+	}
+	if (!u256_is_zero(query->value)) {
+		u256_format_quantity(query->value, value);
+		at += sprintf(at, "\"value\":\"%s\",", value);
+	}
 	if (query->work_max != 0)
 		at += sprintf(at, "\"gas\":\"0x%" PRIx64 "\",", query->work_max);
 	at += sprintf(at, "\"data\":\"");
@@ -65,7 +75,7 @@ int evm_driver_call(
 	r = evm_rpc_ask(driver->rpc, &call, NULL, why);
 	free(params);
 	if (r == -EREMOTEIO)
-		evm_driver_explain_call(&call, why);
+		r = evm_driver_explain_call(&call, why);
 	if (r == 0) {
 		text = json_string(call.result);
 		r = text == NULL ? -EIO : evm_hex_parse_bytes(text, buf, cap, ret_len);

@@ -12,6 +12,8 @@
 #define NODE_WORDS 16
 #define SESSION_WORDS 23
 #define TERMS_WORDS 11
+#define PERMIT "(uint256,uint256,uint8,bytes32,bytes32)"
+#define PERMIT_WORDS 5
 
 static const char *const mode_names[EVM_PURCHASE_N_MODE] = {"voucher", "attested", "optimistic"};
 static const char *const status_names[EVM_PURCHASE_N_STATUS] = {
@@ -43,11 +45,8 @@ int evm_purchase_cost(uint64_t data_gb, struct u256 price_per_gb, struct u256 *r
 	return u256_mul(u256_from_u64(data_gb), price_per_gb, ret);
 }
 
-void evm_purchase_put_create(struct evm_abi_writer *w, const struct evm_purchase_order *order)
+static void evm_purchase_put_order(struct evm_abi_writer *w, const struct evm_purchase_order *order)
 {
-	evm_abi_call(
-		w, "createSession(uint256,uint256,uint256,uint8,address,address,bytes32,bytes32)", 8
-	);
 	evm_abi_put_u256(w, order->node_id);
 	evm_abi_put_u64(w, order->data_gb);
 	evm_abi_put_u64(w, order->duration_sec);
@@ -56,6 +55,77 @@ void evm_purchase_put_create(struct evm_abi_writer *w, const struct evm_purchase
 	evm_abi_put_address(w, order->attestor);
 	evm_abi_put_word(w, order->salt);
 	evm_abi_put_word(w, order->terms_hash);
+}
+
+void evm_purchase_put_create(struct evm_abi_writer *w, const struct evm_purchase_order *order)
+{
+	evm_abi_call(
+		w, "createSession(uint256,uint256,uint256,uint8,address,address,bytes32,bytes32)", 8
+	);
+	evm_purchase_put_order(w, order);
+	evm_abi_end(w);
+}
+
+static void evm_purchase_put_no_permit(struct evm_abi_writer *w)
+{
+	for (int i = 0; i < PERMIT_WORDS; i++)
+		evm_abi_put_u64(w, 0);
+}
+
+void evm_purchase_put_create_with_token(
+	struct evm_abi_writer *w,
+	const struct evm_purchase_order *order,
+	const uint8_t token[EVM_ADDRESS_SIZE],
+	struct u256 max_cost
+)
+{
+	evm_abi_call(
+		w,
+		"createSessionWithToken((uint256,uint256,uint256,uint8,address,address,bytes32,"
+		"bytes32),address,uint256," PERMIT ")",
+		8 + 2 + PERMIT_WORDS
+	);
+	evm_purchase_put_order(w, order);
+	evm_abi_put_address(w, token);
+	evm_abi_put_u256(w, max_cost);
+	evm_purchase_put_no_permit(w);
+	evm_abi_end(w);
+}
+
+void evm_purchase_put_top_up(
+	struct evm_abi_writer *w,
+	const uint8_t session_id[32],
+	uint64_t data_gb,
+	uint64_t duration_sec
+)
+{
+	evm_abi_call(w, "topUp(bytes32,uint256,uint256)", 3);
+	evm_abi_put_word(w, session_id);
+	evm_abi_put_u64(w, data_gb);
+	evm_abi_put_u64(w, duration_sec);
+	evm_abi_end(w);
+}
+
+void evm_purchase_put_top_up_with_token(
+	struct evm_abi_writer *w,
+	const uint8_t session_id[32],
+	uint64_t data_gb,
+	uint64_t duration_sec,
+	const uint8_t token[EVM_ADDRESS_SIZE],
+	struct u256 max_cost
+)
+{
+	evm_abi_call(
+		w,
+		"topUpWithToken(bytes32,uint256,uint256,address,uint256," PERMIT ")",
+		5 + PERMIT_WORDS
+	);
+	evm_abi_put_word(w, session_id);
+	evm_abi_put_u64(w, data_gb);
+	evm_abi_put_u64(w, duration_sec);
+	evm_abi_put_address(w, token);
+	evm_abi_put_u256(w, max_cost);
+	evm_purchase_put_no_permit(w);
 	evm_abi_end(w);
 }
 

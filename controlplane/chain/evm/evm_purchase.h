@@ -97,8 +97,28 @@ int evm_purchase_mode_parse(const char *name, enum evm_purchase_mode *ret)
 int evm_purchase_cost(uint64_t data_gb, struct u256 price_per_gb, struct u256 *ret)
 	__attribute__((warn_unused_result));
 
-/* Call data; 512 octets suffice for each. */
+/* Call data; 512 octets suffice for each. Tokens are paid by allowance, without a permit. */
 void evm_purchase_put_create(struct evm_abi_writer *w, const struct evm_purchase_order *order);
+void evm_purchase_put_create_with_token(
+	struct evm_abi_writer *w,
+	const struct evm_purchase_order *order,
+	const uint8_t token[EVM_ADDRESS_SIZE],
+	struct u256 max_cost
+);
+void evm_purchase_put_top_up(
+	struct evm_abi_writer *w,
+	const uint8_t session_id[32],
+	uint64_t data_gb,
+	uint64_t duration_sec
+);
+void evm_purchase_put_top_up_with_token(
+	struct evm_abi_writer *w,
+	const uint8_t session_id[32],
+	uint64_t data_gb,
+	uint64_t duration_sec,
+	const uint8_t token[EVM_ADDRESS_SIZE],
+	struct u256 max_cost
+);
 void evm_purchase_put_close(struct evm_abi_writer *w, const uint8_t session_id[32]);
 void evm_purchase_put_dispute(
 	struct evm_abi_writer *w, const uint8_t session_id[32], uint64_t bytes_accepted
