@@ -107,8 +107,10 @@ contract HostileToken is ERC20 {
 		if (b == Behaviour.Refuse) revert("no");
 		if (b == Behaviour.BurnGas) while (true) {}
 		if (b == Behaviour.Bomb) {
+			// As much as can be made and passed on once within the gas of a push, so that
+			// whoever copies it once more pays for it.
 			assembly {
-				revert(0, 30000)
+				revert(0, 120000)
 			}
 		}
 		if (b == Behaviour.Reenter) {
