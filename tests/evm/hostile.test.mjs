@@ -312,6 +312,8 @@ describe("a buyer that is a hostile contract", () => {
 		assert.equal(await f.withdrawable(wallet.target), due);
 		await assert.rejects(c.as_wallet("withdraw", [NATIVE]));
 		assert.equal(await f.withdrawable(wallet.target), due);
+		await c.set(BURN);
+		await f.fails(f.treasury, "withdrawTo", [NATIVE, wallet.target], "FailedCall");
 		await f.send(f.treasury, "withdraw", [NATIVE]);
 		const fresh = ethers.Wallet.createRandom().address;
 		await c.as_wallet("withdrawTo", [NATIVE, fresh]);

@@ -373,6 +373,7 @@ describe("topUp", () => {
 			9n * PRICE,
 		]);
 		let receipt = await top_up(3, 0);
+		assert.equal(receipt.events[0].name, "SessionToppedUp");
 		assert.deepEqual(receipt.events[0].args.toArray(), [
 			id,
 			13n * GB,
@@ -462,8 +463,20 @@ describe("owner's settings", () => {
 		assert.equal(await f.escrow.feeCapBps(), 250n);
 		await f.fails(f.owner, "setFee", [251], "BadFee");
 		await f.fails(f.owner, "setFee", [65536 + 100], "BadFee");
-		await f.send(f.owner, "setFee", [250]);
-		await f.send(f.owner, "setFee", [0]);
+		for (const bps of [250n, 0n]) {
+			const { events } = await f.send(f.owner, "setFee", [bps]);
+			assert.deepEqual(
+				[events[0].name, events[0].args.feeBps],
+				["FeeChanged", bps],
+			);
+			assert.equal(await f.escrow.feeBps(), bps);
+		}
+		const { events } = await f.send(f.owner, "setTreasury", [f.stranger]);
+		assert.deepEqual(
+			[events[0].name, events[0].args.treasury],
+			["TreasuryChanged", f.stranger],
+		);
+		assert.equal(await f.escrow.treasury(), f.stranger);
 		for (const treasury of [NATIVE, f.escrow.target])
 			await f.fails(f.owner, "setTreasury", [treasury], "BadAddress");
 	});
@@ -491,10 +504,14 @@ describe("owner's settings", () => {
 
 	it("ownership moves in two steps", async () => {
 		const { f } = c;
-		await f.send(f.owner, "transferOwnership", [f.stranger]);
+		const started = await f.send(f.owner, "transferOwnership", [f.stranger]);
+		assert.equal(started.events[0].name, "OwnershipTransferStarted");
+		assert.equal(await f.escrow.pendingOwner(), f.stranger);
 		await f.fails(f.stranger, "setFee", [1], "OwnableUnauthorizedAccount");
 		await f.fails(f.buyer, "acceptOwnership", [], "OwnableUnauthorizedAccount");
-		await f.send(f.stranger, "acceptOwnership", []);
+		const { events } = await f.send(f.stranger, "acceptOwnership", []);
+		assert.equal(events[0].name, "OwnershipTransferred");
+		assert.equal(await f.escrow.owner(), f.stranger);
 		await f.send(f.stranger, "setFee", [1]);
 	});
 
