@@ -3,6 +3,7 @@
 // See api_session_json.h. Absent times are null, absent limits are null, never zero.
 #include "api_session_json.h"
 
+#include "controlplane/http/api_purchase_json.h"
 #include "controlplane/session/client_conf.h"
 
 #include <arpa/inet.h>
@@ -141,13 +142,17 @@ void api_session_json_put(
 )
 {
 	struct usage_view usage;
+	uint64_t used_bytes = 0;
 
 	json_begin_object(writer, name);
 	put_identity(writer, session);
 	put_limits(writer, session, clock_unix_ns(control->clock) / NS_PER_SEC);
-	if (usage_read(control->usage, session->id, &usage) < 0)
+	if (usage_read(control->usage, session->id, &usage) < 0) {
 		json_put_null(writer, "usage");
-	else
+	} else {
 		put_usage(writer, &usage, session);
+		used_bytes = usage.out_bytes + usage.in_bytes;
+	}
+	api_purchase_json_put(writer, "purchase", control, session, used_bytes);
 	json_end(writer);
 }

@@ -39,6 +39,26 @@ static void print_limits(const struct json_value *session)
 	       in == 0 ? "unlimited" : twctl_units_rate(b, in * 1000));
 }
 
+// A session that was bought: by whom, and what pays for it.
+static void print_purchase(const struct json_value *purchase)
+{
+	char a[TWCTL_UNITS_TEXT], b[TWCTL_UNITS_TEXT];
+
+	if (json_first(purchase) == NULL)
+		return;
+	printf("  bought       %s, on chain %" PRIu64 " by %s\n",
+	       twctl_text(purchase, "session_id"),
+	       twctl_u64(purchase, "chain_id"),
+	       twctl_text(purchase, "buyer"));
+	printf("  pays by      %s (now: %s); voucher %s, credit left %s\n",
+	       twctl_text(purchase, "mode"),
+	       twctl_text(purchase, "settles_by"),
+	       twctl_units_size(a, twctl_u64(purchase, "voucher_bytes")),
+	       json_is_null(json_member(purchase, "credit_left_bytes"))
+		       ? "without vouchers"
+		       : twctl_units_size(b, twctl_u64(purchase, "credit_left_bytes")));
+}
+
 void twctl_session_print(const struct json_value *session)
 {
 	const struct json_value *usage = json_member(session, "usage");
@@ -57,6 +77,7 @@ void twctl_session_print(const struct json_value *session)
 	       twctl_units_size(d, twctl_u64(usage, "in_bytes")),
 	       twctl_text(session, "quota_action"));
 	print_limits(session);
+	print_purchase(json_member(session, "purchase"));
 	printf("  address      %s\n", twctl_text(session, "inner_address"));
 	printf("  public key   %s%s\n",
 	       twctl_text(session, "public_key"),

@@ -25,7 +25,7 @@
 struct api_story {
 	struct story *story;
 	struct api_token_book *tokens;
-	struct evm_signer *alice, *bob;
+	struct evm_signer *alice, *bob, *node;
 	char alices_token[API_TOKEN_TEXT_CAP], bobs_token[API_TOKEN_TEXT_CAP];
 	struct json_value *reply; // of the last request
 	char *text; // the same
@@ -46,6 +46,7 @@ static inline struct control api_story_control(struct api_story *api)
 		.life = api->story->life,
 		.health = &fix->health,
 		.tokens = api->tokens,
+		.signers = {api->node},
 	};
 }
 
@@ -86,6 +87,7 @@ static inline uint64_t api_story_buy(
 static inline int api_story_begin(void **state)
 {
 	static const uint8_t alice_key[32] = {[31] = 9}, bob_key[32] = {[31] = 11};
+	static const uint8_t node_key[32] = {[31] = 13};
 	struct api_story *api = calloc(1, sizeof(*api));
 	char err[256], escrow[EVM_ADDRESS_TEXT_SIZE];
 	struct config *config;
@@ -104,6 +106,7 @@ static inline int api_story_begin(void **state)
 	config->node.endpoint.port = 51820;
 	assert_int_equal(evm_signer_create(&api->alice, alice_key), 0);
 	assert_int_equal(evm_signer_create(&api->bob, bob_key), 0);
+	assert_int_equal(evm_signer_create(&api->node, node_key), 0);
 	assert_int_equal(
 		api_token_book_create(
 			&api->tokens, "/nonexistent", &api->story->set.fix.clock, err, sizeof(err)
@@ -134,6 +137,7 @@ static inline int api_story_end(void **state)
 	api_token_book_destroy(api->tokens);
 	evm_signer_destroy(api->alice);
 	evm_signer_destroy(api->bob);
+	evm_signer_destroy(api->node);
 	free(api);
 	return teardown(&story);
 }
