@@ -20,11 +20,11 @@ export const STEPS = () => execFileSync(TOOL, ["steps"], { encoding: "utf8" }).t
 
 export class Life {
 	static async create(options = {}) {
-		const life = new Life();
+		const life = new this();
 		life.s = await Settlement.create();
 		life.f = life.s.f;
 		life.chain = life.s.chain;
-		life.options = { ...life.s.options, dir: life.s.dir, skips_max: 10, ...options };
+		life.options = { ...life.s.options, dir: life.s.dir, skips_max: 10, resend_ms: 1, ...options };
 		for (const dir of ["state", "state/former"]) mkdirSync(join(life.s.dir, dir), { mode: 0o700 });
 		writeFileSync(join(life.s.dir, "state/usage-signer.key"), Chain.wallet(9).privateKey, { mode: 0o600 });
 		try {

@@ -11,6 +11,7 @@
 //	provision ID | shake ID | end ID | pass ID BYTES
 //	voucher ID BYTES R VS | attest ID BYTES ROOT R VS
 //	dp kill | dp start | dp freeze  the data plane
+//	retry ITEM                      a held settlement
 //	jump SECONDS                    of the host's wall clock
 //	list                            every session
 //
@@ -146,34 +147,62 @@ static void tick(void)
 
 // ---- sessions --------------------------------------------------------------------------------
 
-static uint32_t slot_of(uint64_t id)
+// NULL: it has none, or the data plane was not told yet.
+static struct abi_session_slot *slot_of(uint64_t id)
 {
 	struct session_error err;
 	struct session session;
 
-	if (session_get(tool.sessions, id, &session, &err) != 0 || !session.has_slot)
-		die("no slot", err.text);
-	return session.slot;
+	if (session_get(tool.sessions, id, &session, &err) != 0 || !session.has_slot || !has_dp ||
+	    dp.adds[session.slot].generation != session.generation)
+		return NULL;
+	return &dp.seg.slots[session.slot];
 }
 
 // Bills what fits, and closes the gate at the first byte that does not.
-static void pass(uint64_t id, uint64_t bytes)
+static uint64_t pass(uint64_t id, uint64_t bytes)
 {
-	struct abi_session_slot *slot = &dp.seg.slots[slot_of(id)];
-	uint64_t used = slot->limits.base_out_bytes + slot->limits.base_in_bytes +
-		slot->live.out_bytes + slot->live.in_bytes;
-	uint64_t room = slot->limits.limit_bytes > used ? slot->limits.limit_bytes - used : 0;
-	uint64_t n = bytes < room ? bytes : room, billed = 0;
+	struct abi_session_slot *slot = slot_of(id);
+	uint64_t used, room, n, billed;
+
+	if (slot == NULL || slot->live.gate != ABI_GATE_OPEN)
+		return 0;
+	used = slot->limits.base_out_bytes + slot->limits.base_in_bytes + slot->live.out_bytes +
+		slot->live.in_bytes;
+	room = slot->limits.limit_bytes > used ? slot->limits.limit_bytes - used : 0;
+	n = bytes < room ? bytes : room;
+	billed = fake_dataplane_bill(&dp, (uint32_t)(slot - dp.seg.slots), n / 3, n - n / 3);
+	if (n < bytes)
+		slot->live.gate = ABI_GATE_QUOTA;
+	return billed;
+}
+
+static void answer_pass(uint64_t id, uint64_t bytes)
+{
 	struct json_writer writer;
 
-	if (slot->live.gate == ABI_GATE_OPEN)
-		billed = fake_dataplane_bill(&dp, slot_of(id), n / 3, n - n / 3);
-	if (slot->live.gate == ABI_GATE_OPEN && n < bytes)
-		slot->live.gate = ABI_GATE_QUOTA;
 	json_writer_init(&writer);
 	json_begin_object(&writer, NULL);
-	json_put_u64(&writer, "billed", billed);
+	json_put_u64(&writer, "billed", pass(id, bytes));
 	answer(&writer);
+}
+
+static void shake(uint64_t id)
+{
+	struct abi_session_slot *slot = slot_of(id);
+
+	if (slot != NULL)
+		fake_dataplane_handshake(&dp, (uint32_t)(slot - dp.seg.slots));
+	answer_result(slot != NULL ? 0 : -EAGAIN, "it has no slot yet");
+}
+
+static void retry(uint64_t item)
+{
+	struct db_txn txn;
+
+	db_txn_begin_write(&txn, db);
+	(void)!settle_retry(&txn, item);
+	answer_result(db_txn_commit(&txn), txn.why);
 }
 
 static void provision(uint64_t id)
@@ -297,17 +326,18 @@ static void obey(char **w, int n)
 	else if (n == 2 && strcmp(w[0], "end") == 0)
 		end_session(number(w[1]));
 	else if (n == 3 && strcmp(w[0], "pass") == 0)
-		pass(number(w[1]), number(w[2]));
+		answer_pass(number(w[1]), number(w[2]));
 	else if (n == 5 && strcmp(w[0], "voucher") == 0)
 		post_voucher(w);
 	else if (n == 6 && strcmp(w[0], "attest") == 0)
 		post_attestation(w);
 	else if (n == 2 && strcmp(w[0], "dp") == 0)
 		dp_command(w[1]);
-	else if (n == 2 && strcmp(w[0], "shake") == 0) {
-		fake_dataplane_handshake(&dp, slot_of(number(w[1])));
-		answer_result(0, "");
-	} else if (n == 2 && strcmp(w[0], "jump") == 0) {
+	else if (n == 2 && strcmp(w[0], "shake") == 0)
+		shake(number(w[1]));
+	else if (n == 2 && strcmp(w[0], "retry") == 0)
+		retry(number(w[1]));
+	else if (n == 2 && strcmp(w[0], "jump") == 0) {
 		tool.jump_sec += strtoll(w[1], NULL, 10);
 		answer_result(0, "");
 	} else
