@@ -166,6 +166,35 @@ describe("a buyer that is a hostile contract", () => {
 		);
 	});
 
+	it("that drew the excess of a dispute and refuses the rest is owed the rest alone", async () => {
+		const { f, chain, wallet } = c;
+		// Signs for itself, so that the mark of that is at stake as well.
+		const id = await c.buy({ voucherSigner: wallet.target });
+		await f.buy({ dataGB: 100n }); // money of others
+		const earlier = await chain.balance(wallet.target);
+		await f.send(f.operator, "proposeSettlement", [id, 6n * GB, ROOT]);
+		await c.as_wallet("dispute", [id, GB]);
+		await c.as_wallet("withdrawRefund", [id]);
+		await c.set(REFUSE);
+		const receipt = await f.send(f.stranger, "resolve", [
+			id,
+			5n * GB,
+			ROOT,
+			await f.attestation(id, 5n * GB),
+		]);
+		assert.deepEqual(event(receipt, "RefundHeld").toArray(), [id, PRICE]);
+		const s = await f.session(id);
+		assert.deepEqual(
+			[s.refundable, s.held, s.voucherSigner],
+			[PRICE, PRICE, wallet.target],
+		);
+		await c.set(ACCEPT);
+		await c.as_wallet("withdrawRefund", [id]);
+		await c.as_wallet("withdrawRefunds", [[id, id], wallet.target]);
+		assert.equal((await chain.balance(wallet.target)) - earlier, 5n * PRICE);
+		assert.equal(await chain.balance(f.escrow.target), 105n * PRICE);
+	});
+
 	it("reclaiming works for a contract that refuses: it settles, the money waits", async () => {
 		const id = await c.buy();
 		await c.set(REFUSE);

@@ -527,6 +527,21 @@ describe("owner's settings", () => {
 		await fails([f.stranger, f.owner, f.treasury, 100], "BadAddress");
 		await fails([f.registry.target, f.owner, NATIVE, 100], "BadAddress");
 		await fails([f.registry.target, NATIVE, f.treasury, 100], "OwnableInvalidOwner");
+		// A second escrow that the registry is not bound to sells nothing.
+		const other = await deploy(f.registry.target, f.owner, f.treasury, 100);
+		const { termsHash } = await chain.call(other, f.buyer, "currentTerms", [
+			f.nodeId,
+			NATIVE,
+			NATIVE,
+		]);
+		await chain.fails(
+			other,
+			f.buyer,
+			"createSession",
+			Fixture.args(await f.order({ termsHash })),
+			{ value: 10n * PRICE },
+			f.registry.interface.getError("NotEscrow").selector,
+		);
 		assert.equal(
 			await (await deploy(f.registry.target, f.owner, f.treasury, 30)).feeBps(),
 			30n,
