@@ -47,6 +47,13 @@ int settle_outbox_commit(struct settle_outbox *outbox, struct db_txn *txn)
 /* The chain's answer to a question that failed; with the endpoints' alert. */
 int settle_outbox_chain_error(struct settle_outbox *outbox, int r, const char *why);
 
+/* Stores next in tx's place; tx is next on success. */
+int settle_outbox_store(struct settle_outbox *outbox, struct settle_tx *tx, struct settle_tx *next);
+
+/* One more look at a transaction that is not final. Counted in the store, so that a restart does not
+ * begin anew; no more once review was raised. */
+int settle_outbox_count_poll(struct settle_outbox *outbox, struct settle_tx *tx);
+
 /* The arrows. Each takes a transaction record as it is in the store and stores the next one; tx is
  * the new record on success. */
 int settle_outbox_sign(struct settle_outbox *outbox, struct settle_tx *tx);
