@@ -183,6 +183,10 @@ struct chain_query {
 struct chain_driver_ops {
 	int (*head)(void *driver, struct chain_head *ret, char why[CHAIN_WHY_SIZE]);
 
+	/* The head as an endpoint sees it that did not answer head() last. -ENOENT: there is none that
+	 * answers. For judging how deep a block is; a little behind is no fault. */
+	int (*second_head)(void *driver, struct chain_head *ret, char why[CHAIN_WHY_SIZE]);
+
 	/* The block of that number on the chain as it is now. -ENOENT: there is none (any more). */
 	int (*block
 	)(void *driver, uint64_t number, struct chain_head *ret, char why[CHAIN_WHY_SIZE]);
@@ -190,10 +194,12 @@ struct chain_driver_ops {
 	/* Of the signing account. */
 	int (*account)(void *driver, struct chain_account *ret, char why[CHAIN_WHY_SIZE]);
 
-	/* What a transaction should offer now to be mined soon. */
+	/* What a transaction should offer now to be mined soon. Where a second endpoint asks for much
+	 * less, the lower: one that is too low is priced again, one that is too high is paid. */
 	int (*fees)(void *driver, struct chain_fees *ret, char why[CHAIN_WHY_SIZE]);
 
-	/* Work units that the call needs, with a margin. -EREMOTEIO: the chain refuses the call. */
+	/* Work units that the call needs, with a margin. -EREMOTEIO: the chain refuses the call, why is
+	 * its reason; -EPERM: it refuses the signing account, whatever the items. */
 	int (*gas
 	)(void *driver, const struct chain_call *call, uint64_t *ret, char why[CHAIN_WHY_SIZE]);
 
@@ -222,11 +228,13 @@ struct chain_driver_ops {
 	  struct chain_tx_status *ret,
 	  char why[CHAIN_WHY_SIZE]);
 
-	/* The event by which a session was settled, by whomever, up to this block.
-	 * -ENOENT: it was not. */
-	int (*find_settled
+	/* The last event of these kinds (1u << kind, or-ed) that tells of a session, by whomever it was
+	 * caused, up to this block. A second endpoint, where there is one, must show the same.
+	 * -ENOENT: there is none. */
+	int (*find_event
 	)(void *driver,
 	  const uint8_t session_id[CHAIN_ID_SIZE],
+	  unsigned int kinds,
 	  uint64_t up_to_block,
 	  struct chain_event *ret,
 	  char why[CHAIN_WHY_SIZE]);

@@ -21,7 +21,9 @@
 	X(MINED_STORED, "mined_stored", "it is marked as mined") \
 	X(FINAL_SEEN, "final_seen", "the receipt is final, outcomes are not stored") \
 	X(DONE_STORED, "done_stored", "outcomes are stored") \
-	X(RETURNED_STORED, "returned_stored", "items of a failed transaction are queued again") \
+	X(RETURNED_STORED, "returned_stored", "items of a lost transaction are queued again") \
+	X(FAILED_STORED, "failed_stored", "those of a failed one or a refused call are, in halves" \
+	) \
 	X(UNMINED_STORED, "unmined_stored", "its block is gone, it is marked as sent again") \
 	X(UNDONE_STORED, "undone_stored", "its block is gone after done, items are open again")
 

@@ -175,19 +175,49 @@ static int settle_outbox_step(struct settle_outbox *outbox, struct settle_tx *tx
 	return r;
 }
 
-// Offers all queued items: also a full batch takes one that must not wait.
-static void settle_outbox_offer_all(
-	struct settle_outbox *outbox, struct db_txn *txn, struct settle_batch *batch
+// The batch that an item belongs to; NULL when there are too many for this round.
+static struct settle_batch *settle_outbox_lot(
+	struct settle_outbox *outbox, const struct settle_item *item
 )
 {
+	struct settle_batch *lot;
+
+	for (size_t i = 0; i < outbox->n_lots; i++) {
+		lot = &outbox->lots[i];
+		if (item->kind == (uint32_t)lot->kind && memcmp(item->asset, lot->asset, 32) == 0)
+			return lot;
+	}
+	if (outbox->n_lots == SETTLE_OUTBOX_LOTS_MAX)
+		return NULL;
+	lot = &outbox->lots[outbox->n_lots++];
+	settle_batch_init(
+		lot,
+		&outbox->conf.batch,
+		(enum chain_call_kind)item->kind,
+		item->asset,
+		outbox->head.timestamp_sec
+	);
+	return lot;
+}
+
+// Offers all queued items, each to the batch of its kind and asset: also a full one takes an item
+// that must not wait. What waits for a time to come takes no batch's place.
+static void settle_outbox_offer_all(struct settle_outbox *outbox, struct db_txn *txn)
+{
+	struct settle_batch *lot;
 	struct settle_item item;
 	struct db_iter iter;
 
+	outbox->n_lots = 0;
 	db_iter_init(&iter, txn, DB_SETTLE_QUEUED, NULL);
 	while (db_iter_next(&iter)) {
-		if (settle_item_get(txn, db_key_first(&iter.key), &item) &&
-		    item.chain_id == outbox->conf.chain.chain_id)
-			settle_batch_offer(batch, &item);
+		if (!settle_item_get(txn, db_key_first(&iter.key), &item) ||
+		    item.chain_id != outbox->conf.chain.chain_id ||
+		    item.not_before_sec > outbox->head.timestamp_sec)
+			continue;
+		lot = settle_outbox_lot(outbox, &item);
+		if (lot != NULL)
+			settle_batch_offer(lot, &item);
 	}
 	db_iter_fini(&iter);
 }
@@ -231,44 +261,39 @@ static void settle_outbox_put_intent(
 	}
 }
 
-// Looks at each kind of call by itself, so that none waits for another's threshold: one with a
-// deadline near goes first, else the first that is due. best->n is 0 when none is.
-static void settle_outbox_choose(
-	struct settle_outbox *outbox, struct db_txn *txn, struct settle_batch *best
+// Each kind of call and each asset by itself, so that none waits for another's threshold. NULL when
+// none is due.
+static const struct settle_batch *settle_outbox_choose(
+	struct settle_outbox *outbox, struct db_txn *txn
 )
 {
-	struct settle_batch batch;
+	const struct settle_batch *best = NULL;
 
-	best->n = 0;
-	for (int kind = 0; kind < CHAIN_N_CALL; kind++) {
-		settle_batch_init(
-			&batch,
-			&outbox->conf.batch,
-			(enum chain_call_kind)kind,
-			outbox->head.timestamp_sec
-		);
-		settle_outbox_offer_all(outbox, txn, &batch);
-		settle_outbox_stamp(outbox, txn, &batch);
-		if (settle_batch_is_due(&batch) &&
-		    (best->n == 0 || (batch.is_urgent && !best->is_urgent)))
-			*best = batch;
+	settle_outbox_offer_all(outbox, txn);
+	for (size_t i = 0; i < outbox->n_lots; i++) {
+		const struct settle_batch *lot = &outbox->lots[i];
+
+		settle_outbox_stamp(outbox, txn, lot);
+		if (settle_batch_is_due(lot) && (best == NULL || settle_batch_is_before(lot, best)))
+			best = lot;
 	}
+	return best;
 }
 
 // Forms the next batch if one is due. *ret_is_new says whether tx is one.
 static int settle_outbox_form(struct settle_outbox *outbox, struct settle_tx *tx, bool *ret_is_new)
 {
-	struct settle_batch batch;
+	const struct settle_batch *batch;
 	struct db_txn txn;
 	int r;
 
 	*ret_is_new = false;
 	db_txn_begin_write(&txn, outbox->conf.db);
-	settle_outbox_choose(outbox, &txn, &batch);
-	if (batch.n > 0)
-		settle_outbox_put_intent(outbox, &txn, &batch, tx);
+	batch = settle_outbox_choose(outbox, &txn);
+	if (batch != NULL)
+		settle_outbox_put_intent(outbox, &txn, batch, tx);
 	r = settle_outbox_commit(outbox, &txn);
-	if (r < 0 || batch.n == 0)
+	if (r < 0 || batch == NULL)
 		return r;
 	settle_failpoint(SETTLE_STEP_INTENT_STORED);
 	*ret_is_new = true;
@@ -287,19 +312,41 @@ static int settle_outbox_form_and_send(struct settle_outbox *outbox)
 	return r;
 }
 
-int settle_outbox_poll(struct settle_outbox *outbox)
+// The head of this round, and how far a second endpoint goes along with it.
+static int settle_outbox_look(struct settle_outbox *outbox)
 {
 	const struct chain_driver *chain = &outbox->conf.chain;
 	char why[CHAIN_WHY_SIZE] = "";
-	bool is_under_way = false;
-	struct settle_tx tx;
+	struct chain_head second;
 	int r;
 
 	r = chain->ops->head(chain->driver, &outbox->head, why);
 	if (r < 0)
 		return settle_outbox_chain_error(outbox, r, why);
+	outbox->sure_head = outbox->head.number;
+	r = chain->ops->second_head(chain->driver, &second, why);
+	if (r == 0 && second.number < outbox->sure_head)
+		outbox->sure_head = second.number;
+	if (r < 0 && r != -ENOENT)
+		return settle_outbox_chain_error(outbox, r, why);
 	settle_outbox_calm(outbox, SETTLE_ALERT_ENDPOINTS);
-	r = settle_outbox_list(outbox);
+	return 0;
+}
+
+bool settle_outbox_is_final(const struct settle_outbox *outbox, uint64_t block_number)
+{
+	return outbox->sure_head + 1 >= block_number + outbox->conf.confirmations;
+}
+
+int settle_outbox_poll(struct settle_outbox *outbox)
+{
+	bool is_under_way = false;
+	struct settle_tx tx;
+	int r;
+
+	r = settle_outbox_look(outbox);
+	if (r == 0)
+		r = settle_outbox_list(outbox);
 	if (r == 0)
 		r = settle_outbox_watch_done(outbox);
 	for (size_t i = 0; i < outbox->n_open && r == 0; i++) {

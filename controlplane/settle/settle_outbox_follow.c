@@ -107,7 +107,7 @@ static int settle_outbox_taken(struct settle_outbox *outbox, struct settle_tx *t
 		tx->chain_id,
 		tx->account_nonce
 	);
-	return settle_outbox_drop(outbox, tx, "account nonce used by another transaction", false);
+	return settle_outbox_drop(outbox, tx, "account nonce used by another transaction");
 }
 
 // Whether one of our transactions has this account nonce and may still be mined (again) with it.
@@ -148,7 +148,7 @@ static int settle_outbox_gap(struct settle_outbox *outbox, struct settle_tx *tx,
 		tx->account_nonce,
 		missing
 	);
-	return settle_outbox_drop(outbox, tx, "a gap in the account's nonces", false);
+	return settle_outbox_drop(outbox, tx, "a gap in the account's nonces");
 }
 
 // In no block: another's nonce, a gap before ours, or it is to be sent again.

@@ -12,6 +12,9 @@
 #define SETTLE_OUTBOX_WATCH_MAX 2048 // blocks
 #define SETTLE_OUTBOX_DONE_MAX 4096
 #define SETTLE_OUTBOX_OPEN_MAX 256
+// Each kind of call in the native coin and in every token that has limits of its own. An operator
+// who prices in more assets than that at once waits for the oldest to be settled.
+#define SETTLE_OUTBOX_LOTS_MAX (CHAIN_N_CALL * (SETTLE_BATCH_TOKENS_MAX + 1))
 
 struct settle_outbox_done {
 	uint64_t mined_block;
@@ -21,6 +24,7 @@ struct settle_outbox_done {
 struct settle_outbox {
 	struct settle_outbox_conf conf;
 	struct chain_head head; // of this round
+	uint64_t sure_head; // block number up to which a second endpoint goes along
 	bool is_alert[SETTLE_N_ALERT];
 	// Of the one transaction on its way, in memory: a restart merely sends again sooner.
 	uint64_t pace_tx; // local id that the two times belong to
@@ -31,6 +35,8 @@ struct settle_outbox {
 	size_t n_open;
 	struct settle_outbox_done done[SETTLE_OUTBOX_DONE_MAX];
 	size_t n_done;
+	struct settle_batch lots[SETTLE_OUTBOX_LOTS_MAX];
+	size_t n_lots;
 	struct chain_event events[CHAIN_EVENTS_MAX];
 	uint8_t raw[CHAIN_TX_SIZE];
 };
@@ -46,6 +52,9 @@ int settle_outbox_commit(struct settle_outbox *outbox, struct db_txn *txn)
 
 /* The chain's answer to a question that failed; with the endpoints' alert. */
 int settle_outbox_chain_error(struct settle_outbox *outbox, int r, const char *why);
+
+/* Whether a block is as deep as a settlement must be, by a second endpoint's word too. */
+bool settle_outbox_is_final(const struct settle_outbox *outbox, uint64_t block_number);
 
 /* Stores next in tx's place; tx is next on success. */
 int settle_outbox_store(struct settle_outbox *outbox, struct settle_tx *tx, struct settle_tx *next);
@@ -65,16 +74,43 @@ int settle_outbox_recheck(struct settle_outbox *outbox, struct settle_tx *tx);
 /* For a sent transaction that is in no block: sends again, or offers more. */
 int settle_outbox_push(struct settle_outbox *outbox, struct settle_tx *tx);
 
-/* → dropped: items back to queued with the reason; counts as a skip when is_skip. */
-int settle_outbox_drop(
-	struct settle_outbox *outbox, struct settle_tx *tx, const char *reason, bool is_skip
+enum settle_verdict {
+	SETTLE_VERDICT_DONE,
+	SETTLE_VERDICT_WAITS, // not the item's fault: another time, or another call
+	SETTLE_VERDICT_SKIPPED,
+};
+
+struct settle_outcome {
+	enum settle_verdict verdict;
+	struct chain_event event; // DONE
+	enum chain_call_kind kind; // WAITS: of the next try
+	uint64_t not_before_sec; // WAITS: chain time
+	const char *reason; // unless DONE; the caller's or static
+};
+
+/* What came of an item by now. status: the final receipt of its transaction; NULL when there is none
+ * to count, since the call was refused or the transaction failed, for this reason.
+ * Returns: 0; what chain_driver_ops.find_event returns but -ENOENT. */
+int settle_outbox_outcome(
+	struct settle_outbox *outbox,
+	const struct settle_item *item,
+	const struct chain_tx_status *status,
+	const char *reason,
+	struct settle_outcome *ret
 );
 
-/* Inside a transaction: one item back to queued, or held after too many skips. */
-void settle_outbox_return_item(
+/* Inside a transaction: stores the item with its outcome; one skipped too often is held. */
+void settle_outbox_apply(
 	struct settle_outbox *outbox,
 	struct db_txn *txn,
 	struct settle_item *item,
-	const char *reason,
-	bool is_skip
+	const struct settle_outcome *outcome
 );
+
+/* → dropped: its items are queued again, with the reason, and with nothing counted against them. */
+int settle_outbox_drop(struct settle_outbox *outbox, struct settle_tx *tx, const char *reason);
+
+/* → dropped, since the call as a whole is refused, or failed: the items are queued again in halves,
+ * so that what is wrong with one of them comes to stand alone; an item that was alone has its
+ * outcome or is skipped. */
+int settle_outbox_fail(struct settle_outbox *outbox, struct settle_tx *tx, const char *reason);

@@ -166,13 +166,15 @@ int settle_outbox_sign(struct settle_outbox *outbox, struct settle_tx *tx)
 	if (r < 0)
 		return r;
 	r = settle_outbox_quote(outbox, &call, &account, &suggested, &tx->gas_limit, why);
-	// The contract passes over bad items one by one, so this is about the whole call: not (any more)
-	// the settler, the wrong node. Nothing is sent, nothing counts against the items; it is tried
-	// again until somebody mended it.
-	if (r == -EREMOTEIO) {
+	// Not (any more) the settler, the wrong node: nothing about the items. It is tried again until
+	// somebody mended it.
+	if (r == -EPERM) {
 		settle_outbox_alert(outbox, SETTLE_ALERT_REFUSED, "%s", why);
 		return 0;
 	}
+	// Nothing is sent for a call that would fail.
+	if (r == -EREMOTEIO)
+		return settle_outbox_fail(outbox, tx, why);
 	if (r < 0)
 		return settle_outbox_chain_error(outbox, r, why);
 	settle_outbox_calm(outbox, SETTLE_ALERT_REFUSED);

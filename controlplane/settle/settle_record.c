@@ -136,6 +136,22 @@ void settle_item_insert(struct db_txn *txn, struct settle_item *item)
 	settle_item_put(txn, item);
 }
 
+void settle_item_turn(struct db_txn *txn, struct settle_item *item, enum chain_call_kind kind)
+{
+	struct db_key from = settle_record_step_key(
+		item->chain_id,
+		item->call.session_id,
+		settle_phase_of((enum chain_call_kind)item->kind)
+	);
+	struct db_key to = settle_record_step_key(
+		item->chain_id, item->call.session_id, settle_phase_of(kind)
+	);
+
+	db_delete(txn, DB_SETTLE_SESSIONS, &from);
+	db_put_u64(txn, DB_SETTLE_SESSIONS, &to, item->id);
+	item->kind = kind;
+}
+
 bool settle_tx_get(struct db_txn *txn, uint64_t id, struct settle_tx *ret)
 {
 	return settle_record_get(txn, DB_SETTLE_TXS, id, ret, sizeof(*ret));

@@ -131,6 +131,9 @@ bool settle_item_find_phase(
  * there is one that is not a claim. */
 void settle_item_insert(struct db_txn *txn, struct settle_item *item);
 
+/* Gives an item another kind, and files it under that one's phase. The caller stores it. */
+void settle_item_turn(struct db_txn *txn, struct settle_item *item, enum chain_call_kind kind);
+
 bool settle_tx_get(struct db_txn *txn, uint64_t id, struct settle_tx *ret);
 
 /* Also keeps the table of live transactions' ids: all but dropped and retired ones. */

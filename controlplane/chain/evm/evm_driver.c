@@ -141,6 +141,7 @@ static int evm_driver_head(void *ctx, struct chain_head *ret, char why[CHAIN_WHY
 		return -EAGAIN;
 	}
 	driver->heads[endpoint] = block.number;
+	driver->head_endpoint = endpoint;
 	// One that stays behind holds everything up; if the chain went back, the others show it when asked.
 	if (block.number + EVM_DRIVER_LAG_MAX_BLOCKS <
 	    evm_driver_head_of_others(driver, endpoint)) {
@@ -155,6 +156,26 @@ static int evm_driver_head(void *ctx, struct chain_head *ret, char why[CHAIN_WHY
 		return -EAGAIN;
 	}
 	evm_driver_check_clock(driver, block.timestamp_sec);
+	evm_driver_put_head(ret, &block);
+	return 0;
+}
+
+static int evm_driver_second_head(void *ctx, struct chain_head *ret, char why[CHAIN_WHY_SIZE])
+{
+	struct evm_driver *driver = ctx;
+	struct evm_rpc_call call = {
+		.method = "eth_getBlockByNumber", .params = "[\"latest\",false]"};
+	int second = evm_rpc_other(driver->rpc, driver->head_endpoint), r;
+	struct evm_block block;
+
+	if (second < 0)
+		return -ENOENT;
+	r = evm_rpc_ask_at(driver->rpc, (size_t)second, &call, why);
+	if (r == 0 && evm_reply_block(call.result, &block) < 0)
+		r = evm_driver_bad_result(driver, (size_t)second, call.method, why);
+	evm_rpc_call_fini(&call);
+	if (r < 0)
+		return r == -EINTR || r == -ENOMEM ? r : -ENOENT;
 	evm_driver_put_head(ret, &block);
 	return 0;
 }
@@ -231,6 +252,7 @@ static int evm_driver_fees(void *ctx, struct chain_fees *ret, char why[CHAIN_WHY
 
 static const struct chain_driver_ops evm_driver_ops = {
 	.head = evm_driver_head,
+	.second_head = evm_driver_second_head,
 	.block = evm_driver_block,
 	.account = evm_driver_account,
 	.fees = evm_driver_fees,
@@ -238,7 +260,7 @@ static const struct chain_driver_ops evm_driver_ops = {
 	.sign = evm_driver_sign,
 	.broadcast = evm_driver_broadcast,
 	.status = evm_driver_status,
-	.find_settled = evm_driver_find_settled,
+	.find_event = evm_driver_find_event,
 	.verify_voucher = evm_driver_verify_voucher,
 	.verify_attestation = evm_driver_verify_attestation,
 	.watch = evm_driver_watch,

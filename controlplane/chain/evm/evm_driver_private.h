@@ -14,6 +14,7 @@ struct evm_driver {
 	const struct evm_signer *signer;
 	uint8_t account[EVM_ADDRESS_SIZE];
 	uint64_t heads[EVM_RPC_ENDPOINTS_MAX]; // highest head that each endpoint has shown
+	size_t head_endpoint; // who told the last one
 	uint32_t range_blocks; // of the next request for logs; halved when it is too large
 	bool is_clock_skewed;
 };
@@ -49,6 +50,27 @@ int evm_driver_bad_result(
 	struct evm_driver *driver, size_t endpoint, const char *method, char why[CHAIN_WHY_SIZE]
 );
 
+struct evm_driver_logs {
+	struct evm_log *logs; // CHAIN_EVENTS_MAX
+	size_t n_logs;
+	uint8_t digest[EVM_KECCAK_SIZE]; // of what and where, for comparing two endpoints
+};
+
+/* The escrow's logs in a range of blocks, with these topics (JSON text, NULL: all). scratch takes the
+ * second endpoint's. Returns: 0; -EAGAIN when the range was too large (driver->range_blocks is
+ * smaller then), or a list was wrong or another than the second one's, and the endpoint is blamed;
+ * and what evm_rpc_ask returns. */
+#define EVM_DRIVER_TOPICS_SIZE 768
+int evm_driver_get_logs(
+	struct evm_driver *driver,
+	const char *topics,
+	uint64_t from,
+	uint64_t to,
+	struct evm_driver_logs *ret,
+	struct evm_driver_logs *scratch,
+	char why[CHAIN_WHY_SIZE]
+) __attribute__((warn_unused_result));
+
 int evm_driver_gas(
 	void *ctx, const struct chain_call *call, uint64_t *ret, char why[CHAIN_WHY_SIZE]
 );
@@ -80,9 +102,10 @@ int evm_driver_status(
 	struct chain_tx_status *ret,
 	char why[CHAIN_WHY_SIZE]
 );
-int evm_driver_find_settled(
+int evm_driver_find_event(
 	void *ctx,
 	const uint8_t session_id[CHAIN_ID_SIZE],
+	unsigned int kinds,
 	uint64_t up_to_block,
 	struct chain_event *ret,
 	char why[CHAIN_WHY_SIZE]

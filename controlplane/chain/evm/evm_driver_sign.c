@@ -71,20 +71,25 @@ static int evm_driver_encode_call(
 	return r;
 }
 
-// The contract's error by name, where the refusal carries one.
-static void evm_driver_explain(const struct evm_rpc_error *error, char why[CHAIN_WHY_SIZE])
+// The contract's error by name, where the refusal carries one. -EPERM: it is the account that may not.
+static int evm_driver_explain(const struct evm_rpc_error *error, char why[CHAIN_WHY_SIZE])
 {
 	uint8_t data[sizeof(error->data) / 2];
+	const char *name;
 	size_t len;
 
-	if (evm_hex_parse_bytes(error->data, data, sizeof(data), &len) == 0 &&
-	    len >= EVM_ABI_SELECTOR)
-		snprintf(
-			why,
-			CHAIN_WHY_SIZE,
-			"the escrow refuses the whole batch: %s",
-			evm_escrow_error_name(data)
-		);
+	if (evm_hex_parse_bytes(error->data, data, sizeof(data), &len) < 0 ||
+	    len < EVM_ABI_SELECTOR) {
+		snprintf(why, CHAIN_WHY_SIZE, "%s", error->message);
+		return -EREMOTEIO;
+	}
+	name = evm_escrow_error_name(data);
+	if (strcmp(name, "NotOperatorOrSettler") == 0) {
+		snprintf(why, CHAIN_WHY_SIZE, "the escrow refuses the account: %s", name);
+		return -EPERM;
+	}
+	snprintf(why, CHAIN_WHY_SIZE, "%s", name);
+	return -EREMOTEIO;
 }
 
 // An estimate was refused. Only the contract's own refusal is one, and only if a second endpoint
@@ -155,7 +160,7 @@ int evm_driver_gas(
 	free(params);
 	if (r < 0) {
 		if (r == -EREMOTEIO)
-			evm_driver_explain(&ask.error, why);
+			r = evm_driver_explain(&ask.error, why);
 		evm_rpc_call_fini(&ask);
 		return r;
 	}

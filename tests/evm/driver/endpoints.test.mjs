@@ -4,7 +4,7 @@
 // a liar alone stops it without harm, and when the lie ends everything is settled once. The same for reading events.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { delay, GB, PRICE, Settlement, start, until } from "./harness.mjs";
+import { delay, GB, PRICE, ROOT, Settlement, start, until } from "./harness.mjs";
 import { LIES, Liar } from "./liar.mjs";
 
 // lie → the fault's name that the tool must print. Settlement with the liar first and an honest endpoint second.
@@ -27,6 +27,8 @@ const SETTLING = {
 	false_revert: "disagrees",
 	wrong_hash: "bad_result",
 	head_back: "head_back",
+	head_ahead: null, // it may be the other that is behind: nothing is final before both say so
+	poisoned: null, // no session is named here
 	swallow: null, // nobody can tell: an honest endpoint is given each transaction too
 	short_ranges: null, // no lie
 };
@@ -111,6 +113,37 @@ for (const lie of CONTRADICTED) {
 			await s.assertSettledOnce(list);
 		}));
 	}
+}
+
+test("what one endpoint takes for final is not, before a second one sees it as deep", () => with_liar("head_ahead", async (s, liar) => {
+	const list = await s.sessions(2);
+	await s.queue(list);
+	const changes = { rpc: `${liar.url},${s.chain.url}`, confirmations: 4, review_polls: 1000 };
+	const early = await s.run({ ...changes, max_ms: 2500 });
+	assert.equal(early.status, 3, early.err);
+	assert.deepEqual((await s.list()).txs.map((t) => t.state), ["mined"]);
+	s.pump(30);
+	await s.finish(changes);
+	await s.assertSettledOnce(list);
+}));
+
+for (const front of [true, false]) {
+	test(`a settlement by hand that ${front ? "the first" : "the second"} endpoint hides is not decided on`, () => with_liar("no_logs", async (s, liar) => {
+		const list = await s.sessions(2);
+		const voucher = await s.f.voucher(list[0].id, list[0].bytes);
+		await s.f.send(s.f.operator, "finalizeSession", [list[0].id, list[0].bytes, ROOT, voucher]);
+		await s.queue(list);
+		s.pump(30);
+		const urls = front ? [liar.url, s.chain.url] : [s.chain.url, liar.url];
+		const changes = { rpc: urls.join(), backoff_ms: 50 };
+		const stuck = await s.run({ ...changes, max_ms: 3000 });
+		assert.equal(stuck.status, 3, stuck.err);
+		assert.match(stuck.err, /^fault disagrees .*logs/m);
+		assert.deepEqual((await s.list()).items.map((i) => i.skips), [0, 0]);
+		liar.lie = "none";
+		await s.finish(changes);
+		await s.assertSettledOnce(list);
+	}));
 }
 
 // Sessions created, topped up and closed, as the tool reads them. kinds: 0 created, 1 topped up, 2 closed, 6 settled

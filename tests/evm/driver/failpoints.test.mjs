@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { delay, Settlement, TOOL, until } from "./harness.mjs";
+import { delay, GB, Kind, NO_VOUCHER, PRICE, ROOT, Settlement, split, TOOL, until } from "./harness.mjs";
 
 const PUMP_MS = 30;
 
@@ -77,6 +77,19 @@ async function failed(s, step) {
 	await s.chain.receipt(await set(s.f.settler));
 }
 
+// Its account nonce is used by another transaction: its items go into the next.
+async function taken(s, step) {
+	await s.automine(false);
+	const run = s.startRun({}, { env: { TOLLWIRE_FAILPOINT: step } });
+	await until("a pending transaction", async () => (await s.pending()) > 0);
+	const nonce = await s.chain.rpc("eth_getTransactionCount", s.f.settler, "latest");
+	await s.chain.rpc("eth_sendTransaction", {
+		from: s.f.settler, to: s.f.settler, nonce, gas: "0x5208", maxFeePerGas: "0x2540be4000", maxPriorityFeePerGas: "0x2540be400",
+	});
+	s.pump(PUMP_MS);
+	assert_killed(await run.ended, step);
+}
+
 const SCENARIOS = {
 	item_queued: queueing,
 	intent_stored: plain,
@@ -90,7 +103,8 @@ const SCENARIOS = {
 	mined_stored: plain,
 	final_seen: plain,
 	done_stored: plain,
-	returned_stored: failed,
+	returned_stored: taken,
+	failed_stored: failed,
 	unmined_stored: unmined,
 	undone_stored: undone,
 };
@@ -110,6 +124,65 @@ for (const step of steps) {
 			const changes = await SCENARIOS[step](s, step, list);
 			await s.finish(changes);
 			await s.assertSettledOnce(list);
+		} finally {
+			await s.close();
+		}
+	});
+}
+
+// What becomes of a session by each kind of call, and the event by which the call is done.
+const GB3 = 3n * GB;
+const KINDS = {
+	finalize: { event: "SessionSettled", order: {}, request: (s, id) => s.request(id, GB3) },
+	claim: { event: "SessionClaimed", order: {}, request: (s, id) => s.request(id, GB3, { kind: Kind.claim }) },
+	propose: { event: "SettlementProposed", order: { mode: 2 }, request: (s, id) => s.request(id, GB3, { kind: Kind.propose, voucher: NO_VOUCHER }) },
+	execute: {
+		event: "SessionSettled", order: { mode: 2 },
+		prepare: async (s, id) => {
+			await s.f.send(s.f.operator, "proposeSettlement", [id, GB3, ROOT]);
+			await s.chain.advance(8 * 86400);
+		},
+		request: (s, id) => s.request(id, GB3, { kind: Kind.execute, voucher: NO_VOUCHER }),
+	},
+	finalize_attested: {
+		event: "SessionSettled", order: { mode: 1 },
+		request: async (s, id) => s.request(id, GB3, { kind: Kind.finalizeAttested, voucher: NO_VOUCHER, attestation: await s.f.attestation(id, GB3) }),
+	},
+	resolve: {
+		event: "SessionSettled", order: { mode: 1 },
+		prepare: async (s, id) => {
+			await s.f.send(s.f.operator, "proposeSettlement", [id, 4n * GB, ROOT]);
+			await s.f.send(s.f.buyer, "dispute", [id, 0n]);
+		},
+		request: async (s, id) => s.request(id, GB3, { kind: Kind.resolve, voucher: NO_VOUCHER, attestation: await s.f.attestation(id, GB3) }),
+	},
+};
+
+test("every kind of call has its path", () => {
+	assert.deepEqual(Object.keys(KINDS).sort(), Object.keys(Kind).map((k) => k.replace(/A/, "_a")).sort());
+});
+
+for (const [kind, { event, order, prepare, request }] of Object.entries(KINDS)) {
+	test(`${kind}: kill -9 at one step after the other on its way`, async () => {
+		const s = await Settlement.create();
+		try {
+			const ids = [await s.f.buy(order), await s.f.buy(order)];
+			for (const id of ids) await prepare?.(s, id);
+			const lines = [];
+			for (const id of ids) lines.push(await request(s, id));
+			assert_killed(await s.queue(lines, { env: { TOLLWIRE_FAILPOINT: "item_queued" } }), "item_queued");
+			await s.queue(lines);
+			s.pump(PUMP_MS);
+			for (const step of steps.filter((name) => SCENARIOS[name] === plain))
+				assert_killed(await s.run({}, { env: { TOLLWIRE_FAILPOINT: step } }), step);
+			await s.finish();
+			const { items } = await s.list();
+			assert.deepEqual(items.map((i) => [i.kind, i.state, i.skips]), ids.map(() => [kind, "done", 0]));
+			const told = await s.events(event);
+			for (const id of ids) assert.equal(told.filter((e) => e.args.sessionId === id).length, 1, `${event} of ${id}`);
+			const earned = event === "SettlementProposed" ? 0n : 2n * split(GB3, 10n * GB, PRICE).operator;
+			assert.equal(await s.f.withdrawable(s.f.payout), earned);
+			if (event === "SessionSettled") await s.assertSettledOnce(ids.map((id) => ({ id, bytes: GB3 })));
 		} finally {
 			await s.close();
 		}

@@ -142,17 +142,20 @@ export class Settlement {
 		return JSON.parse(result.out);
 	}
 
-	// All SessionSettled events on the chain as it is now, by session.
-	async settled() {
-		const topic = this.f.escrow.interface.getEvent("SessionSettled").topicHash;
+	// All events of a name on the chain as it is now.
+	async events(name) {
 		const logs = await this.chain.rpc("eth_getLogs", {
-			address: this.f.escrow.target, topics: [topic], fromBlock: ethers.toQuantity(this.fromBlock), toBlock: "latest",
+			address: this.f.escrow.target, topics: [this.f.escrow.interface.getEvent(name).topicHash],
+			fromBlock: ethers.toQuantity(this.fromBlock), toBlock: "latest",
 		});
+		return logs.map((log) => ({ args: this.f.escrow.interface.parseLog(log).args, tx: log.transactionHash }));
+	}
+
+	// All SessionSettled events, by session.
+	async settled() {
 		const map = new Map();
-		for (const log of logs) {
-			const { args } = this.f.escrow.interface.parseLog(log);
-			map.set(args.sessionId, [...(map.get(args.sessionId) ?? []), { ...args.toObject(), tx: log.transactionHash }]);
-		}
+		for (const { args, tx } of await this.events("SessionSettled"))
+			map.set(args.sessionId, [...(map.get(args.sessionId) ?? []), { ...args.toObject(), tx }]);
 		return map;
 	}
 

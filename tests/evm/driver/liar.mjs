@@ -35,6 +35,8 @@ export const LIES = {
 	failed_receipts: { eth_getTransactionReceipt: (r) => r && { ...r, status: "0x0", logs: [] } },
 	no_estimate: { eth_estimateGas: () => rpc_error(-32603, "internal error") },
 	false_revert: { eth_estimateGas: () => rpc_error(3, "execution reverted: NotOperatorOrSettler") },
+	// Whatever has this in its data would fail, it says.
+	poisoned: { eth_estimateGas: (r, [call], { poison }) => (poison && call.data.includes(poison.slice(2)) ? rpc_error(3, "execution reverted") : r) },
 	wrong_hash: { eth_sendRawTransaction: () => "0x" + "33".repeat(32) },
 	// Told as sent, and forgotten.
 	swallow: { instead: { eth_sendRawTransaction: (params) => ethers.keccak256(params[0]) } },
@@ -46,6 +48,8 @@ export const LIES = {
 		state.n = (state.n ?? 0) + 1;
 		return state.n > 3 ? { ...r, number: "0x1" } : r;
 	} },
+	head_ahead: { eth_getBlockByNumber: (r, [tag]) =>
+		tag === "latest" && r ? { ...r, number: "0x" + (Number(r.number) + 1000).toString(16) } : r },
 	removed_logs: { eth_getLogs: (r) => r.map((l) => ({ ...l, removed: true })) },
 	no_logs: { eth_getLogs: () => [] },
 	logs_twice: { eth_getLogs: (r) => [...r, ...r] },

@@ -190,7 +190,7 @@ scenario("not the settler any more: told by name, nothing is sent or held, settl
 	await s.chain.send(s.f.registry, s.f.operator, "setSettler", [s.f.nodeId, s.f.stranger]);
 	s.pump(30);
 	const run = s.startRun({ skips_max: 1 });
-	await until("the alert", () => /alert refused: .*whole batch: NotOperatorOrSettler/.test(run.soFar().err));
+	await until("the alert", () => /alert refused: .*refuses the account: NotOperatorOrSettler/.test(run.soFar().err));
 	await delay(500);
 	assert.equal(Number(await s.chain.rpc("eth_getTransactionCount", s.f.settler, "latest")), 0);
 	await s.chain.send(s.f.registry, s.f.operator, "setSettler", [s.f.nodeId, s.f.settler]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// settle_batch: what goes along and when, by count, age, value, threshold and deadline.
+// settle_batch: what goes along and when, by count, age, value, threshold and deadline, in
+// its own asset, and in smaller parts after a failure.
 
 #include "controlplane/settle/settle_batch.h"
 #include "tests/unit/test.h"
@@ -8,6 +9,10 @@
 #include <string.h>
 
 #define NOW 1000000
+
+static const uint8_t native[32];
+static const uint8_t usdc[32] = {[31] = 0x0c};
+static const uint8_t other[32] = {[31] = 0x0d};
 
 static struct settle_item item(uint64_t id, uint64_t value, uint64_t queued_sec)
 {
@@ -55,7 +60,7 @@ static void test_when(void **state)
 		};
 		struct settle_batch batch;
 
-		settle_batch_init(&batch, &limits, CHAIN_CALL_FINALIZE, NOW);
+		settle_batch_init(&batch, &limits, CHAIN_CALL_FINALIZE, native, NOW);
 		for (size_t j = 0; j < rows[i].n; j++) {
 			struct settle_item it =
 				item(j + 1, rows[i].value_each, NOW - rows[i].age_sec);
@@ -76,7 +81,7 @@ static void test_which(void **state)
 	struct settle_batch batch;
 
 	(void)state;
-	settle_batch_init(&batch, &limits, CHAIN_CALL_FINALIZE, NOW);
+	settle_batch_init(&batch, &limits, CHAIN_CALL_FINALIZE, native, NOW);
 	it.state = SETTLE_ITEM_HELD;
 	settle_batch_offer(&batch, &it);
 	it.state = SETTLE_ITEM_DONE;
@@ -119,12 +124,14 @@ static void test_full(void **state)
 	(void)state;
 	for (size_t i = 0; i < TEST_N_ROWS(rows); i++) {
 		struct settle_batch_limits limits = {
-			.count = 10, .payout_threshold = u256_from_u64(rows[i].threshold)};
+			.count = 10,
+			.payout_threshold = u256_from_u64(rows[i].threshold),
+		};
 		struct settle_item it = item(11, rows[i].value, NOW);
 		struct settle_batch batch;
 		bool is_taken = false;
 
-		settle_batch_init(&batch, &limits, CHAIN_CALL_FINALIZE, NOW);
+		settle_batch_init(&batch, &limits, CHAIN_CALL_FINALIZE, native, NOW);
 		for (uint64_t id = 1; id <= 10; id++) {
 			struct settle_item dust = item(id, 1, NOW);
 
@@ -142,6 +149,109 @@ static void test_full(void **state)
 	}
 }
 
+// 10^18 of one asset may be worth less than 10^6 of another: each has its own sums and limits.
+static void test_assets(void **state)
+{
+	static const struct {
+		const char *what;
+		const uint8_t *asset;
+		uint64_t value;
+		bool is_due;
+	} rows[] = {
+		{"native below its threshold", native, 99, false},
+		{"native at its threshold", native, 100, true},
+		{"a token below its own", usdc, 999, false},
+		{"a token at its own", usdc, 1000, true},
+		{"a token without one", other, 0, true},
+	};
+	struct settle_batch_limits limits = {
+		.count = 10,
+		.payout_threshold = u256_from_u64(100),
+		.n_tokens = 1,
+	};
+
+	(void)state;
+	memcpy(limits.tokens[0].asset, usdc, 32);
+	limits.tokens[0].amounts.payout_threshold = u256_from_u64(1000);
+	for (size_t i = 0; i < TEST_N_ROWS(rows); i++) {
+		struct settle_item own = item(1, rows[i].value, NOW),
+				   foreign = item(2, 1 << 30, NOW);
+		struct settle_batch batch;
+
+		memcpy(own.asset, rows[i].asset, 32);
+		memset(foreign.asset, 0x77, 32);
+		settle_batch_init(&batch, &limits, CHAIN_CALL_FINALIZE, rows[i].asset, NOW);
+		settle_batch_offer(&batch, &own);
+		settle_batch_offer(&batch, &foreign);
+		assert_int_equal(batch.n, 1);
+		assert_true(u256_equal(batch.value, u256_from_u64(rows[i].value)));
+		if (settle_batch_is_due(&batch) != rows[i].is_due)
+			fail_msg("%s", rows[i].what);
+	}
+}
+
+// What was in a batch that failed goes in smaller ones, at once; kinds without a batch go alone.
+static void test_split(void **state)
+{
+	static const struct {
+		const char *what;
+		enum chain_call_kind kind;
+		uint32_t batch_max[5]; // of the items that are offered, in this order
+		size_t n; // how many are taken
+	} rows[] = {
+		{"whole", CHAIN_CALL_FINALIZE, {0, 0, 0, 0, 0}, 5},
+		{"halves", CHAIN_CALL_FINALIZE, {2, 2, 2, 2, 2}, 2},
+		{"alone", CHAIN_CALL_EXECUTE, {1, 1, 0, 0, 0}, 1},
+		{"not behind others", CHAIN_CALL_FINALIZE, {0, 1, 0, 0, 0}, 4},
+		{"the least of all", CHAIN_CALL_FINALIZE, {0, 3, 2, 0, 0}, 3},
+		{"claims", CHAIN_CALL_CLAIM, {0, 0, 0, 0, 0}, 1},
+		{"attestations", CHAIN_CALL_FINALIZE_ATTESTED, {0, 0, 0, 0, 0}, 1},
+		{"disputes", CHAIN_CALL_RESOLVE, {0, 0, 0, 0, 0}, 1},
+	};
+	struct settle_batch_limits limits = {
+		.count = 10, .payout_threshold = u256_from_u64(1000), .age_sec = 60};
+
+	(void)state;
+	for (size_t i = 0; i < TEST_N_ROWS(rows); i++) {
+		struct settle_batch batch;
+		bool is_split = false;
+
+		settle_batch_init(&batch, &limits, rows[i].kind, native, NOW);
+		for (size_t j = 0; j < 5; j++) {
+			struct settle_item it = item(j + 1, 1, NOW);
+
+			it.kind = rows[i].kind;
+			it.batch_max = rows[i].batch_max[j];
+			settle_batch_offer(&batch, &it);
+		}
+		for (size_t j = 0; j < batch.n; j++)
+			is_split |= rows[i].batch_max[batch.ids[j] - 1] != 0;
+		if (batch.n != rows[i].n || settle_batch_is_due(&batch) != is_split)
+			fail_msg("%s: %zu taken", rows[i].what, batch.n);
+	}
+}
+
+static void test_order(void **state)
+{
+	struct settle_batch_limits limits = {.count = 10, .deadline_margin_sec = 100};
+	struct settle_batch old, young, urgent;
+	struct settle_item a = item(1, 1, NOW - 50), b = item(2, 1, NOW - 10), c = b;
+
+	(void)state;
+	c.deadline_sec = NOW;
+	settle_batch_init(&old, &limits, CHAIN_CALL_FINALIZE, native, NOW);
+	settle_batch_offer(&old, &a);
+	settle_batch_init(&young, &limits, CHAIN_CALL_FINALIZE, native, NOW);
+	settle_batch_offer(&young, &b);
+	settle_batch_init(&urgent, &limits, CHAIN_CALL_FINALIZE, native, NOW);
+	settle_batch_offer(&urgent, &c);
+	assert_true(settle_batch_is_before(&old, &young));
+	assert_false(settle_batch_is_before(&young, &old));
+	assert_true(settle_batch_is_before(&urgent, &old));
+	assert_false(settle_batch_is_before(&old, &urgent));
+	assert_false(settle_batch_is_before(&old, &old));
+}
+
 // An item queued "later than now" (the chain went back, or never seen) has no age.
 static void test_time_going_back(void **state)
 {
@@ -150,7 +260,7 @@ static void test_time_going_back(void **state)
 	struct settle_batch batch;
 
 	(void)state;
-	settle_batch_init(&batch, &limits, CHAIN_CALL_FINALIZE, NOW);
+	settle_batch_init(&batch, &limits, CHAIN_CALL_FINALIZE, native, NOW);
 	settle_batch_offer(&batch, &it);
 	settle_batch_offer(&batch, &never);
 	assert_int_equal(batch.n, 2);
@@ -163,6 +273,9 @@ int main(void)
 		cmocka_unit_test(test_when),
 		cmocka_unit_test(test_which),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_assets),
+		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_time_going_back),
 	};
 
