@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EVM_DRIVER_PRIORITY_FEE_MAX_WEI 10000000000000ull // 10,000 gwei
+#define EVM_DRIVER_FEES_APART 4 // times: the base fee of 11 full blocks more
 #define EVM_DRIVER_LAG_MAX_BLOCKS \
 	5 // behind another endpoint's head; honest ones differ by a block or two
 
@@ -223,7 +225,66 @@ static int evm_driver_account(void *ctx, struct chain_account *ret, char why[CHA
 }
 
 // Twice the base fee covers six full blocks of rising by 1/8 each (EIP-1559); what is not needed is
-// not spent.
+// not spent. The priority fee is: an absurd one is refused.
+static int evm_driver_read_fees(
+	struct evm_driver *driver,
+	size_t endpoint,
+	const struct json_value *priority,
+	const struct json_value *latest,
+	struct chain_fees *ret,
+	char why[CHAIN_WHY_SIZE]
+)
+{
+	struct u256 bound = u256_from_u64(EVM_DRIVER_PRIORITY_FEE_MAX_WEI);
+	char text[U256_DEC_SIZE];
+	struct chain_fees fees;
+	struct evm_block block;
+
+	if (evm_reply_quantity(priority, &fees.max_priority_fee_wei) < 0 ||
+	    evm_reply_block(latest, &block) < 0 ||
+	    u256_mul(block.base_fee_wei, u256_from_u64(2), &fees.max_fee_wei) < 0 ||
+	    u256_add(fees.max_fee_wei, fees.max_priority_fee_wei, &fees.max_fee_wei) < 0)
+		return evm_driver_bad_result(driver, endpoint, "the fees", why);
+	if (u256_compare(fees.max_priority_fee_wei, bound) > 0) {
+		u256_format_dec(fees.max_priority_fee_wei, text);
+		snprintf(why, CHAIN_WHY_SIZE, "an absurd priority fee of %s wei", text);
+		evm_rpc_blame(driver->rpc, endpoint, EVM_RPC_BAD_RESULT, "%s", why);
+		return -EIO;
+	}
+	*ret = fees;
+	return 0;
+}
+
+static int evm_driver_fees_at(
+	struct evm_driver *driver, size_t endpoint, struct chain_fees *ret, char why[CHAIN_WHY_SIZE]
+)
+{
+	struct evm_rpc_call priority = {.method = "eth_maxPriorityFeePerGas", .params = "[]"};
+	struct evm_rpc_call latest = {
+		.method = "eth_getBlockByNumber", .params = "[\"latest\",false]"};
+	int r;
+
+	r = evm_rpc_ask_at(driver->rpc, endpoint, &priority, why);
+	if (r == 0)
+		r = evm_rpc_ask_at(driver->rpc, endpoint, &latest, why);
+	if (r == 0)
+		r = evm_driver_read_fees(
+			driver, endpoint, priority.result, latest.result, ret, why
+		);
+	evm_rpc_call_fini(&priority);
+	evm_rpc_call_fini(&latest);
+	return r;
+}
+
+// Whether a is more than what honest endpoints can be apart, since they see the same blocks.
+static bool evm_driver_is_far_above(const struct chain_fees *a, const struct chain_fees *b)
+{
+	struct u256 limit;
+
+	return u256_mul(b->max_fee_wei, u256_from_u64(EVM_DRIVER_FEES_APART), &limit) == 0 &&
+		u256_compare(a->max_fee_wei, limit) > 0;
+}
+
 static int evm_driver_fees(void *ctx, struct chain_fees *ret, char why[CHAIN_WHY_SIZE])
 {
 	struct evm_driver *driver = ctx;
@@ -231,23 +292,37 @@ static int evm_driver_fees(void *ctx, struct chain_fees *ret, char why[CHAIN_WHY
 		{.method = "eth_maxPriorityFeePerGas", .params = "[]"},
 		{.method = "eth_getBlockByNumber", .params = "[\"latest\",false]"},
 	};
-	struct chain_fees fees;
-	struct evm_block block;
+	struct chain_fees fees, other;
 	size_t endpoint;
-	int r;
+	int second, r;
 
 	r = evm_rpc_ask_batch(driver->rpc, calls, 2, &endpoint, why);
 	if (r < 0)
 		return r;
-	if (evm_reply_quantity(calls[0].result, &fees.max_priority_fee_wei) < 0 ||
-	    evm_reply_block(calls[1].result, &block) < 0 ||
-	    u256_mul(block.base_fee_wei, u256_from_u64(2), &fees.max_fee_wei) < 0 ||
-	    u256_add(fees.max_fee_wei, fees.max_priority_fee_wei, &fees.max_fee_wei) < 0)
-		r = evm_driver_bad_result(driver, endpoint, "the fees", why);
-	else
-		*ret = fees;
+	r = evm_driver_read_fees(driver, endpoint, calls[0].result, calls[1].result, &fees, why);
 	evm_rpc_call_fini(&calls[0]);
-	return r;
+	if (r < 0)
+		return r;
+	second = evm_rpc_other(driver->rpc, endpoint);
+	if (second >= 0)
+		r = evm_driver_fees_at(driver, (size_t)second, &other, why);
+	if (r == -EINTR || r == -ENOMEM)
+		return r;
+	if (second >= 0 && r == 0 && evm_driver_is_far_above(&fees, &other)) {
+		evm_rpc_blame(
+			driver->rpc, endpoint, EVM_RPC_DISAGREES, "its gas is far above another's"
+		);
+		fees = other;
+	} else if (second >= 0 && r == 0 && evm_driver_is_far_above(&other, &fees)) {
+		evm_rpc_blame(
+			driver->rpc,
+			(size_t)second,
+			EVM_RPC_DISAGREES,
+			"its gas is far above another's"
+		);
+	}
+	*ret = fees;
+	return 0;
 }
 
 static const struct chain_driver_ops evm_driver_ops = {

@@ -8,6 +8,7 @@
 #include "evm_tx.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,11 @@
 // A batch's share of gas that does not depend on what the estimate saw: other transactions may come
 // first and warm or cool its slots.
 #define EVM_DRIVER_GAS_MARGIN_PERCENT 25
+// An endpoint's estimate outside these bounds is refused.
+#define EVM_DRIVER_GAS_TX 21000 // EIP-2028: the floor, with the next two for each octet of data
+#define EVM_DRIVER_GAS_ZERO 4
+#define EVM_DRIVER_GAS_NONZERO 16
+#define EVM_DRIVER_GAS_MAX (1u << 24) // EIP-7825: no transaction may have more
 
 static void evm_driver_take_item(const struct chain_item *from, struct evm_escrow_item *to)
 {
@@ -130,6 +136,32 @@ static int evm_driver_gas_refused(
 	return -EAGAIN;
 }
 
+// What any transaction with this data takes before it does anything.
+static uint64_t evm_driver_gas_floor(const uint8_t *data, size_t len)
+{
+	uint64_t gas = EVM_DRIVER_GAS_TX;
+
+	for (size_t i = 0; i < len; i++)
+		gas += data[i] == 0 ? EVM_DRIVER_GAS_ZERO : EVM_DRIVER_GAS_NONZERO;
+	return gas;
+}
+
+static int evm_driver_absurd_gas(
+	struct evm_driver *driver, size_t endpoint, uint64_t gas, char why[CHAIN_WHY_SIZE]
+)
+{
+	snprintf(why, CHAIN_WHY_SIZE, "an absurd estimate of %" PRIu64 " gas", gas);
+	evm_rpc_blame(driver->rpc, endpoint, EVM_RPC_BAD_RESULT, "%s", why);
+	return -EIO;
+}
+
+static uint64_t evm_driver_add_margin(uint64_t gas)
+{
+	uint64_t with_margin = gas + gas * EVM_DRIVER_GAS_MARGIN_PERCENT / 100;
+
+	return with_margin < EVM_DRIVER_GAS_MAX ? with_margin : EVM_DRIVER_GAS_MAX;
+}
+
 int evm_driver_gas(
 	void *ctx, const struct chain_call *call, uint64_t *ret, char why[CHAIN_WHY_SIZE]
 )
@@ -164,10 +196,12 @@ int evm_driver_gas(
 		evm_rpc_call_fini(&ask);
 		return r;
 	}
-	if (evm_reply_u64(ask.result, &gas) < 0 || gas > UINT64_MAX / 200)
+	if (evm_reply_u64(ask.result, &gas) < 0)
 		r = evm_driver_bad_result(driver, endpoint, ask.method, why);
+	else if (gas < evm_driver_gas_floor(data, len) || gas > EVM_DRIVER_GAS_MAX)
+		r = evm_driver_absurd_gas(driver, endpoint, gas, why);
 	else
-		*ret = gas + gas * EVM_DRIVER_GAS_MARGIN_PERCENT / 100;
+		*ret = evm_driver_add_margin(gas);
 	evm_rpc_call_fini(&ask);
 	return r;
 }

@@ -25,6 +25,10 @@ const SETTLING = {
 	receipt_of_no_block: "disagrees",
 	no_estimate: "bad_result",
 	false_revert: "disagrees",
+	absurd_estimate: "bad_result",
+	tiny_estimate: "bad_result",
+	absurd_tip: "bad_result",
+	absurd_base_fee: "disagrees",
 	wrong_hash: "bad_result",
 	head_back: "head_back",
 	head_ahead: null, // it may be the other that is behind: nothing is final before both say so

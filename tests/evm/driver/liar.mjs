@@ -35,6 +35,10 @@ export const LIES = {
 	failed_receipts: { eth_getTransactionReceipt: (r) => r && { ...r, status: "0x0", logs: [] } },
 	no_estimate: { eth_estimateGas: () => rpc_error(-32603, "internal error") },
 	false_revert: { eth_estimateGas: () => rpc_error(3, "execution reverted: NotOperatorOrSettler") },
+	absurd_estimate: { eth_estimateGas: () => "0x7fffffff" },
+	tiny_estimate: { eth_estimateGas: () => "0x5208" },
+	absurd_tip: { eth_maxPriorityFeePerGas: () => "0x" + "ff".repeat(10) },
+	absurd_base_fee: { eth_getBlockByNumber: (r) => r && { ...r, baseFeePerGas: "0x" + "ff".repeat(8) } },
 	// Whatever has this in its data would fail, it says.
 	poisoned: { eth_estimateGas: (r, [call], { poison }) => (poison && call.data.includes(poison.slice(2)) ? rpc_error(3, "execution reverted") : r) },
 	wrong_hash: { eth_sendRawTransaction: () => "0x" + "33".repeat(32) },
