@@ -137,7 +137,7 @@ static void put_create(struct evm_abi_writer *w, const struct api_tx *tx, struct
 	if (evm_address_is_zero(tx->asset))
 		evm_purchase_put_create(w, &tx->order);
 	else
-		evm_purchase_put_create_with_token(w, &tx->order, tx->asset, max_cost);
+		evm_purchase_put_create_with_token(w, &tx->order, tx->asset, max_cost, NULL);
 }
 
 static void put_top_up(struct evm_abi_writer *w, const struct api_tx *tx, struct u256 max_cost)

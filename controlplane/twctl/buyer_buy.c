@@ -3,8 +3,10 @@
 // twctl buyer buy: one session of one node for the exact price. The terms are what the registry shows
 // and the buyer allows; the salt is on the disk before the transaction leaves, so that a second run
 // finds the session that the first one made.
+#include "buyer_asset.h"
 #include "buyer_chain.h"
 #include "buyer_file.h"
+#include "buyer_token.h"
 #include "twctl.h"
 #include "twctl_units.h"
 
@@ -70,20 +72,21 @@ static int check_terms(
 	struct twctl *twctl,
 	const struct buyer_file *file,
 	const struct evm_purchase_node *node,
-	const struct evm_escrow_terms *terms
+	const struct buyer_asset *asset
 )
 {
-	char price[BUYER_CHAIN_COINS_SIZE], most[BUYER_CHAIN_COINS_SIZE];
+	const struct evm_escrow_terms *terms = &file->terms;
+	char price[BUYER_ASSET_TEXT], most[BUYER_ASSET_TEXT];
 	struct u256 max_price;
 	uint64_t max_fee_bps;
-	int code = twctl_chain_coins(twctl, "--max-price-per-gb", &max_price);
+	int code = buyer_asset_get(twctl, asset, "--max-price-per-gb", &max_price);
 
 	if (code == 0)
 		code = twctl_get_number(twctl, "--max-fee-bps", 0, 10000, 10000, &max_fee_bps);
 	if (code != 0)
 		return code;
 	if (!u256_equal(terms->node_id, file->order.node_id) ||
-	    !evm_address_is_zero(terms->asset) ||
+	    memcmp(terms->asset, asset->address, EVM_ADDRESS_SIZE) != 0 ||
 	    memcmp(terms->attestor, file->order.attestor, EVM_ADDRESS_SIZE) != 0 ||
 	    !u256_equal(terms->price_per_gb, node->price_per_gb) ||
 	    memcmp(terms->payout, node->payout, EVM_ADDRESS_SIZE) != 0 ||
@@ -98,8 +101,8 @@ static int check_terms(
 			"an endpoint lies; nothing was sent"
 		);
 	if (u256_compare(terms->price_per_gb, max_price) > 0) {
-		buyer_chain_coins(price, terms->price_per_gb);
-		buyer_chain_coins(most, max_price);
+		buyer_asset_format(price, asset, terms->price_per_gb);
+		buyer_asset_format(most, asset, max_price);
 		return twctl_fail(
 			twctl,
 			TWCTL_EXIT_FAILED,
@@ -123,19 +126,26 @@ static int check_terms(
 static int ask_terms(struct twctl *twctl, const struct twctl_chain *chain, struct buyer_file *file)
 {
 	uint8_t registry[EVM_ADDRESS_SIZE], call[CALL_CAP], answer[CALL_CAP];
-	static const uint8_t native[EVM_ADDRESS_SIZE];
+	uint8_t token[EVM_ADDRESS_SIZE] = {0};
 	struct evm_purchase_node node;
+	struct buyer_asset asset;
 	struct evm_abi_writer w;
 	size_t len;
 	int code;
 
-	code = buyer_chain_registry(twctl, chain, file->escrow, registry);
+	code = twctl_chain_address(twctl, "--token", false, token);
+	if (code == 0)
+		code = buyer_asset_load(twctl, chain, token, &asset);
+	if (code == 0)
+		code = buyer_chain_registry(twctl, chain, file->escrow, registry);
 	if (code == 0)
 		code = buyer_chain_node(twctl, chain, registry, file->order.node_id, &node);
+	if (code == 0)
+		code = buyer_asset_price(twctl, chain, registry, &asset, &node);
 	if (code != 0)
 		return code;
 	evm_abi_writer_init(&w, call, sizeof(call));
-	evm_purchase_put_current_terms(&w, file->order.node_id, native, file->order.attestor);
+	evm_purchase_put_current_terms(&w, file->order.node_id, token, file->order.attestor);
 	code = buyer_chain_ask(twctl, chain, file->escrow, &w, answer, sizeof(answer), &len);
 	if (code != 0)
 		return code;
@@ -147,7 +157,7 @@ static int ask_terms(struct twctl *twctl, const struct twctl_chain *chain, struc
 		);
 	snprintf(file->endpoint, sizeof(file->endpoint), "%s", node.endpoint);
 	snprintf(file->api_url, sizeof(file->api_url), "%s", node.api_url);
-	return check_terms(twctl, file, &node, &file->terms);
+	return check_terms(twctl, file, &node, &asset);
 }
 
 // A purchase from the options, on the disk.
@@ -199,9 +209,15 @@ static int check_resumed(
 )
 {
 	static const char *const options[] = {
-		"--node", "--gb", "--duration", "--mode", "--voucher-signer", "--attestor"};
+		"--node",
+		"--gb",
+		"--duration",
+		"--mode",
+		"--voucher-signer",
+		"--attestor",
+		"--token"};
 	struct evm_purchase_order order = {0};
-	uint8_t escrow[EVM_ADDRESS_SIZE];
+	uint8_t escrow[EVM_ADDRESS_SIZE], token[EVM_ADDRESS_SIZE] = {0};
 	int code;
 
 	if (memcmp(file->buyer, chain->account, EVM_ADDRESS_SIZE) != 0)
@@ -213,6 +229,8 @@ static int check_resumed(
 		);
 	memcpy(escrow, file->escrow, sizeof(escrow));
 	code = twctl_chain_address(twctl, "--escrow", false, escrow);
+	if (code == 0)
+		code = twctl_chain_address(twctl, "--token", false, token);
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]) && code == 0; i++) {
 		if (twctl_args_get(&twctl->args, options[i]) != NULL) {
 			code = get_order(twctl, chain, &order);
@@ -226,7 +244,8 @@ static int check_resumed(
 	if (memcmp(escrow, file->escrow, sizeof(escrow)) != 0 ||
 	    chain->admin.chain_id != file->chain_id ||
 	    (order.data_gb != 0 &&
-	     (!u256_equal(order.node_id, file->order.node_id) ||
+	     (memcmp(token, file->terms.asset, EVM_ADDRESS_SIZE) != 0 ||
+	      !u256_equal(order.node_id, file->order.node_id) ||
 	      order.data_gb != file->order.data_gb ||
 	      order.duration_sec != file->order.duration_sec || order.mode != file->order.mode ||
 	      memcmp(order.voucher_signer, file->order.voucher_signer, EVM_ADDRESS_SIZE) != 0 ||
@@ -240,9 +259,45 @@ static int check_resumed(
 	return 0;
 }
 
+// The call and what goes with it: coins as value, or tokens that the escrow may draw.
+static int prepare(
+	struct twctl *twctl,
+	const struct twctl_chain *chain,
+	const struct buyer_file *file,
+	struct evm_abi_writer *w,
+	struct evm_admin_tx *tx
+)
+{
+	const struct buyer_token_pull pull = {
+		.token = file->terms.asset,
+		.spender = file->escrow,
+		.amount = file->cost_wei,
+		.is_permit_wanted = twctl_args_get(&twctl->args, "--permit") != NULL,
+	};
+	struct evm_purchase_permit permit = {0};
+	int code;
+
+	if (evm_address_is_zero(file->terms.asset)) {
+		evm_purchase_put_create(w, &file->order);
+		tx->value_wei = file->cost_wei;
+	} else {
+		code = buyer_token_allow(twctl, chain, &pull, &permit);
+		if (code != 0)
+			return code;
+		evm_purchase_put_create_with_token(
+			w, &file->order, file->terms.asset, file->cost_wei, &permit
+		);
+	}
+	if (evm_abi_finish(w) < 0)
+		return twctl_fail(twctl, TWCTL_EXIT_FAILED, "the order could not be encoded");
+	tx->data = w->buf;
+	tx->len = w->len;
+	return 0;
+}
+
 static int send(struct twctl *twctl, const struct twctl_chain *chain, const struct buyer_file *file)
 {
-	struct evm_admin_tx tx = {.to = file->escrow, .value_wei = file->cost_wei};
+	struct evm_admin_tx tx = {.to = file->escrow};
 	struct evm_admin_result result;
 	char why[CHAIN_WHY_SIZE] = "out of memory";
 	uint8_t call[CALL_CAP];
@@ -250,11 +305,9 @@ static int send(struct twctl *twctl, const struct twctl_chain *chain, const stru
 	int r;
 
 	evm_abi_writer_init(&w, call, sizeof(call));
-	evm_purchase_put_create(&w, &file->order);
-	if (evm_abi_finish(&w) < 0)
-		return twctl_fail(twctl, TWCTL_EXIT_FAILED, "the order could not be encoded");
-	tx.data = call;
-	tx.len = w.len;
+	r = prepare(twctl, chain, file, &w, &tx);
+	if (r != 0)
+		return r;
 	r = evm_admin_send_tx(&chain->admin, &tx, &result, why);
 	if (r == 0) {
 		evm_admin_result_fini(&result);
@@ -276,18 +329,24 @@ static int send(struct twctl *twctl, const struct twctl_chain *chain, const stru
 
 static int print_bought(
 	struct twctl *twctl,
+	const struct twctl_chain *chain,
 	const struct buyer_file *file,
 	const struct evm_purchase_session *session
 )
 {
-	char id[EVM_HEX_SIZE(32)], coins[BUYER_CHAIN_COINS_SIZE];
+	char id[EVM_HEX_SIZE(32)], cost[BUYER_ASSET_TEXT];
+	struct buyer_asset asset;
 	struct json_writer writer;
+	int code = buyer_asset_load(twctl, chain, file->terms.asset, &asset);
 
+	if (code != 0)
+		return code;
 	if (twctl->is_json) {
 		json_writer_init(&writer);
 		json_begin_object(&writer, NULL);
 		twctl_chain_put_hash(&writer, "session_id", file->session_id);
-		twctl_chain_put_coins(&writer, "cost_wei", "cost", file->cost_wei);
+		buyer_asset_put(&writer, &asset, "cost_wei", "cost", file->cost_wei);
+		twctl_chain_put_address(&writer, "asset", asset.address);
 		json_put_count(&writer, "bought_bytes", session->bought_bytes);
 		json_put_count(&writer, "expiry_sec", session->expiry_sec);
 		json_put_string(&writer, "mode", evm_purchase_mode_name(session->mode));
@@ -297,11 +356,10 @@ static int print_bought(
 		return twctl_print(twctl, &writer);
 	}
 	evm_hex_format(file->session_id, 32, id);
-	buyer_chain_coins(coins, file->cost_wei);
-	printf("session %s\nbought %" PRIu64 " GB for %s coins, mode %s\n",
+	printf("session %s\nbought %" PRIu64 " GB for %s, mode %s\n",
 	       id,
 	       file->order.data_gb,
-	       coins,
+	       buyer_asset_format(cost, &asset, file->cost_wei),
 	       evm_purchase_mode_name(session->mode));
 	return TWCTL_EXIT_OK;
 }
@@ -334,7 +392,7 @@ static int buy(struct twctl *twctl, const struct twctl_chain *chain, const struc
 			TWCTL_EXIT_FAILED,
 			"the escrow does not hold the session as it was ordered"
 		);
-	return print_bought(twctl, file, &session);
+	return print_bought(twctl, chain, file, &session);
 }
 
 static int run_buy(struct twctl *twctl)
@@ -382,7 +440,9 @@ static const struct twctl_option buy_options[] = {
 	{"--node", "ID", "the node, as twctl buyer nodes shows it"},
 	{"--gb", "N", "units of 10^9 bytes, both directions together"},
 	{"--duration", "TIME", "until the session expires, 1s to 90d"},
-	{"--max-price-per-gb", "AMOUNT", "native coins you agree to; a higher price is refused"},
+	{"--token", "ADDRESS", "pay with this token (default the native coin)"},
+	{"--permit", NULL, "allow the token by a signature (ERC-2612) instead of a transaction"},
+	{"--max-price-per-gb", "AMOUNT", "coins or tokens you agree to; a higher price is refused"},
 	{"--max-fee-bps", "N", "highest platform fee you agree to, in 1/10,000 of the price"},
 	{"--mode", "MODE", "voucher (default), attested or optimistic"},
 	{"--voucher-signer",
@@ -403,7 +463,10 @@ const struct twctl_command buyer_buy_commands[] = {
 			"before it is\n"
 			"sent; the same command, or only FILE and the key, goes on where it broke "
 			"off and never\n"
-			"buys twice. The other buyer commands take FILE.\n\n"
+			"buys twice. The other buyer commands take FILE. With --token the escrow "
+			"is "
+			"allowed exactly\n"
+			"the cost.\n\n"
 			"Example:\n"
 			"  twctl buyer buy home.session --rpc https://rpc.example --chain-id 1 "
 			"--escrow 0x... \\\n"

@@ -113,6 +113,8 @@ static void put_order(struct json_writer *w, const struct evm_purchase_order *or
 static void put_terms(struct json_writer *w, const struct evm_escrow_terms *terms)
 {
 	json_begin_object(w, "terms");
+	if (!evm_address_is_zero(terms->asset))
+		put_address(w, "asset", terms->asset);
 	put_u256(w, "price_per_gb", terms->price_per_gb);
 	put_address(w, "payout", terms->payout);
 	json_put_count(w, "fee_bps", terms->fee_bps);
@@ -199,6 +201,8 @@ static void get_order(struct json_reader *r, struct evm_purchase_order *order)
 
 static void get_terms(struct json_reader *r, struct evm_escrow_terms *terms)
 {
+	if (json_reader_has(r, "asset"))
+		get_address(r, "asset", terms->asset);
 	get_u256(r, "price_per_gb", &terms->price_per_gb);
 	get_address(r, "payout", terms->payout);
 	terms->fee_bps = json_reader_u64(r, "fee_bps", 0, 10000);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // twctl buyer nodes: the registry's entries that a buyer asks for, the best first.
+#include "buyer_asset.h"
 #include "buyer_chain.h"
 #include "buyer_latency.h"
 #include "buyer_pick.h"
@@ -18,6 +19,7 @@
 #define LATENCY_TIMEOUT_MS 1500
 
 struct listing {
+	struct buyer_asset asset; // of the prices
 	struct buyer_pick_node *nodes;
 	size_t n;
 	uint64_t n_registered;
@@ -49,6 +51,30 @@ static int read_page(
 	return code;
 }
 
+// With the price in the asset that is asked for, unless the node is out of the question anyway.
+static int take_node(
+	struct twctl *twctl,
+	const struct twctl_chain *chain,
+	const uint8_t registry[EVM_ADDRESS_SIZE],
+	const struct buyer_pick *pick,
+	struct evm_purchase_node *node,
+	struct listing *listing
+)
+{
+	struct buyer_pick rough = *pick;
+	int code;
+
+	rough.is_all = true;
+	rough.has_max_price = false;
+	if (!buyer_pick_check(&rough, node))
+		return 0;
+	code = buyer_asset_price(twctl, chain, registry, &listing->asset, node);
+	if (code == 0 && buyer_pick_check(pick, node))
+		listing->nodes[listing->n++] =
+			(struct buyer_pick_node){*node, BUYER_PICK_NO_LATENCY};
+	return code;
+}
+
 static int read_all(
 	struct twctl *twctl,
 	const struct twctl_chain *chain,
@@ -66,11 +92,10 @@ static int read_all(
 		code = read_page(twctl, chain, registry, offset, page, &n, &listing->n_registered);
 		if (code != 0)
 			return code;
-		for (size_t i = 0; i < n && listing->n < NODES_MAX; i++) {
-			if (buyer_pick_check(pick, &page[i]))
-				listing->nodes[listing->n++] =
-					(struct buyer_pick_node){page[i], BUYER_PICK_NO_LATENCY};
-		}
+		for (size_t i = 0; i < n && listing->n < NODES_MAX && code == 0; i++)
+			code = take_node(twctl, chain, registry, pick, &page[i], listing);
+		if (code != 0)
+			return code;
 		offset += n;
 	} while (n > 0 && offset < listing->n_registered && listing->n < NODES_MAX);
 	if (listing->n == NODES_MAX)
@@ -78,7 +103,9 @@ static int read_all(
 	return 0;
 }
 
-static void put_node(struct json_writer *writer, const struct buyer_pick_node *n)
+static void put_node(
+	struct json_writer *writer, const struct buyer_asset *asset, const struct buyer_pick_node *n
+)
 {
 	char text[U256_DEC_SIZE], key[45];
 
@@ -88,7 +115,7 @@ static void put_node(struct json_writer *writer, const struct buyer_pick_node *n
 	json_put_string(writer, "name", n->node.name);
 	json_put_string(writer, "region", n->node.region);
 	json_put_bool(writer, "active", n->node.is_active);
-	twctl_chain_put_coins(writer, "price_per_gb_wei", "price_per_gb", n->node.price_per_gb);
+	buyer_asset_put(writer, asset, "price_per_gb_wei", "price_per_gb", n->node.price_per_gb);
 	json_put_count(writer, "bandwidth_mbps", n->node.bandwidth_mbps);
 	if (n->latency_us == BUYER_PICK_NO_LATENCY)
 		json_put_null(writer, "latency_us");
@@ -114,9 +141,10 @@ static int print_json(struct twctl *twctl, const struct listing *listing)
 	json_writer_init(&writer);
 	json_begin_object(&writer, NULL);
 	json_put_count(&writer, "registered", listing->n_registered);
+	twctl_chain_put_address(&writer, "asset", listing->asset.address);
 	json_begin_array(&writer, "nodes");
 	for (size_t i = 0; i < listing->n; i++)
-		put_node(&writer, &listing->nodes[i]);
+		put_node(&writer, &listing->asset, &listing->nodes[i]);
 	json_end(&writer);
 	json_end(&writer);
 	return twctl_print(twctl, &writer);
@@ -125,11 +153,11 @@ static int print_json(struct twctl *twctl, const struct listing *listing)
 // Operators wrote these texts: they must not drive the terminal.
 static void print_table(const struct listing *listing)
 {
-	char id[U256_DEC_SIZE], price[BUYER_CHAIN_COINS_SIZE], latency[24];
+	char id[U256_DEC_SIZE], price[BUYER_ASSET_TEXT], latency[24];
 	char name[EVM_PURCHASE_NAME_MAX + 1], region[EVM_PURCHASE_REGION_MAX + 1];
 	char api[EVM_PURCHASE_LOCATOR_MAX + 1];
 
-	printf("%6s  %-20s  %-14s  %14s  %8s  %9s  %s\n",
+	printf("%6s  %-20s  %-14s  %18s  %8s  %9s  %s\n",
 	       "NODE",
 	       "NAME",
 	       "REGION",
@@ -145,12 +173,12 @@ static void print_table(const struct listing *listing)
 		json_quote(name, sizeof(name), node->name);
 		json_quote(region, sizeof(region), node->region);
 		json_quote(api, sizeof(api), node->api_url);
-		buyer_chain_coins(price, node->price_per_gb);
+		buyer_asset_format(price, &listing->asset, node->price_per_gb);
 		if (us == BUYER_PICK_NO_LATENCY)
 			strcpy(latency, "-");
 		else
 			snprintf(latency, sizeof(latency), "%u.%u ms", us / 1000, us / 100 % 10);
-		printf("%6s  %-20s  %-14s  %14s  %8" PRIu64 "  %9s  %s%s\n",
+		printf("%6s  %-20s  %-14s  %18s  %8" PRIu64 "  %9s  %s%s\n",
 		       id,
 		       name,
 		       region,
@@ -186,25 +214,32 @@ static int get_wishes(
 			"--sort latency and --no-latency exclude each other"
 		);
 	code = twctl_get_number(twctl, "--min-mbps", 0, UINT32_MAX, 0, &pick->min_bandwidth_mbps);
-	if (code == 0 && pick->has_max_price)
-		code = twctl_chain_coins(twctl, "--max-price-per-gb", &pick->max_price_per_gb);
 	return code;
 }
 
 static int list(
 	struct twctl *twctl,
 	const struct twctl_chain *chain,
-	const struct buyer_pick *pick,
+	struct buyer_pick *pick,
 	enum buyer_pick_order order
 )
 {
 	uint8_t escrow[EVM_ADDRESS_SIZE], registry[EVM_ADDRESS_SIZE];
+	uint8_t token[EVM_ADDRESS_SIZE] = {0};
 	struct listing listing = {.nodes = calloc(NODES_MAX, sizeof(*listing.nodes))};
 	int code;
 
 	if (listing.nodes == NULL)
 		return twctl_fail(twctl, TWCTL_EXIT_FAILED, "out of memory");
 	code = twctl_chain_address(twctl, "--escrow", true, escrow);
+	if (code == 0)
+		code = twctl_chain_address(twctl, "--token", false, token);
+	if (code == 0)
+		code = buyer_asset_load(twctl, chain, token, &listing.asset);
+	if (code == 0 && pick->has_max_price)
+		code = buyer_asset_get(
+			twctl, &listing.asset, "--max-price-per-gb", &pick->max_price_per_gb
+		);
 	if (code == 0)
 		code = buyer_chain_registry(twctl, chain, escrow, registry);
 	if (code == 0)
@@ -264,8 +299,9 @@ static const struct twctl_option nodes_options[] = {
 	 "JSON-RPC endpoints, http or https; the first that works is used"},
 	{"--chain-id", "N", "id of the chain; an endpoint of another chain is refused"},
 	{"--escrow", "ADDRESS", "the escrow contract; the registry is the one it is bound to"},
+	{"--token", "ADDRESS", "prices in this token (default the native coin)"},
 	{"--region", "TEXT", "only regions that begin so"},
-	{"--max-price-per-gb", "AMOUNT", "only nodes that cost no more, native coins"},
+	{"--max-price-per-gb", "AMOUNT", "only nodes that cost no more, coins or tokens"},
 	{"--min-mbps", "N", "only nodes that offer this bandwidth"},
 	{"--sort", "price|latency", "what comes first (default price)"},
 	{"--best", NULL, "only the first; none is a failure"},

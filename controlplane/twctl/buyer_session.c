@@ -2,6 +2,7 @@
 //
 // twctl buyer status|end|dispute|reclaim: a session that was bought, on the chain. Each says how the
 // session stands afterwards, as the escrow tells it; what is done already is not sent again.
+#include "buyer_asset.h"
 #include "buyer_chain.h"
 #include "buyer_file.h"
 #include "twctl.h"
@@ -65,7 +66,7 @@ static const char *format_time(char text[32], uint64_t unix_sec)
 	return text;
 }
 
-static int print_json(struct twctl *twctl, const struct opened *o)
+static int print_json(struct twctl *twctl, const struct opened *o, const struct buyer_asset *asset)
 {
 	const struct evm_purchase_session *s = &o->session;
 	struct json_writer w;
@@ -84,9 +85,10 @@ static int print_json(struct twctl *twctl, const struct opened *o)
 	json_put_count(&w, "expiry_sec", s->expiry_sec);
 	json_put_count(&w, "deadline_sec", s->deadline_sec);
 	json_put_count(&w, "grace_sec", s->terms.grace_sec);
-	twctl_chain_put_coins(&w, "deposit_wei", "deposit", s->deposit);
-	twctl_chain_put_coins(&w, "held_wei", "held", s->held);
-	twctl_chain_put_coins(&w, "refundable_wei", "refundable", s->refundable);
+	twctl_chain_put_address(&w, "asset", asset->address);
+	buyer_asset_put(&w, asset, "deposit_wei", "deposit", s->deposit);
+	buyer_asset_put(&w, asset, "held_wei", "held", s->held);
+	buyer_asset_put(&w, asset, "refundable_wei", "refundable", s->refundable);
 	json_end(&w);
 	return twctl_print(twctl, &w);
 }
@@ -120,25 +122,29 @@ static int print_session(struct twctl *twctl, const struct opened *o)
 {
 	const struct evm_purchase_session *s = &o->session;
 	char size[TWCTL_UNITS_TEXT], id[EVM_HEX_SIZE(32)], text[32];
-	char deposit[BUYER_CHAIN_COINS_SIZE], refundable[BUYER_CHAIN_COINS_SIZE];
+	char deposit[BUYER_ASSET_TEXT], refundable[BUYER_ASSET_TEXT];
+	struct buyer_asset asset;
+	int code = buyer_asset_load(twctl, &o->chain, s->terms.asset, &asset);
 
+	if (code != 0)
+		return code;
 	if (twctl->is_json)
-		return print_json(twctl, o);
+		return print_json(twctl, o, &asset);
 	evm_hex_format(o->file.session_id, 32, id);
-	buyer_chain_coins(deposit, s->deposit);
-	buyer_chain_coins(refundable, s->refundable);
+	buyer_asset_format(deposit, &asset, s->deposit);
+	buyer_asset_format(refundable, &asset, s->refundable);
 	printf("session   %s\n", id);
 	printf("status    %s, mode %s\n",
 	       evm_purchase_status_name(s->status),
 	       evm_purchase_mode_name(s->mode));
-	printf("bought    %s for %s coins\n", twctl_units_size(size, s->bought_bytes), deposit);
+	printf("bought    %s for %s\n", twctl_units_size(size, s->bought_bytes), deposit);
 	printf("claimed   %s\n", twctl_units_size(size, s->claimed_bytes));
 	if (s->status == EVM_PURCHASE_PROPOSED || s->status == EVM_PURCHASE_DISPUTED)
 		printf("proposed  %s\n", twctl_units_size(size, s->proposed_bytes));
 	printf("expires   %s\n", format_time(text, s->expiry_sec));
 	print_deadline(s);
 	if (!u256_is_zero(s->refundable))
-		printf("refund    %s coins wait: twctl buyer reclaim %s\n",
+		printf("refund    %s wait: twctl buyer reclaim %s\n",
 		       refundable,
 		       twctl->args.positional[0]);
 	return TWCTL_EXIT_OK;

@@ -66,17 +66,28 @@ void evm_purchase_put_create(struct evm_abi_writer *w, const struct evm_purchase
 	evm_abi_end(w);
 }
 
-static void evm_purchase_put_no_permit(struct evm_abi_writer *w)
+// Static as all of the tuples are, it lies in the head word by word. All zero: there is none.
+static void evm_purchase_put_permit(
+	struct evm_abi_writer *w, const struct evm_purchase_permit *permit
+)
 {
-	for (int i = 0; i < PERMIT_WORDS; i++)
-		evm_abi_put_u64(w, 0);
+	static const struct evm_purchase_permit none;
+
+	if (permit == NULL)
+		permit = &none;
+	evm_abi_put_u256(w, permit->value);
+	evm_abi_put_u64(w, permit->deadline_sec);
+	evm_abi_put_u64(w, permit->signature[64]);
+	evm_abi_put_word(w, permit->signature);
+	evm_abi_put_word(w, permit->signature + 32);
 }
 
 void evm_purchase_put_create_with_token(
 	struct evm_abi_writer *w,
 	const struct evm_purchase_order *order,
 	const uint8_t token[EVM_ADDRESS_SIZE],
-	struct u256 max_cost
+	struct u256 max_cost,
+	const struct evm_purchase_permit *permit
 )
 {
 	evm_abi_call(
@@ -88,7 +99,7 @@ void evm_purchase_put_create_with_token(
 	evm_purchase_put_order(w, order);
 	evm_abi_put_address(w, token);
 	evm_abi_put_u256(w, max_cost);
-	evm_purchase_put_no_permit(w);
+	evm_purchase_put_permit(w, permit);
 	evm_abi_end(w);
 }
 
@@ -125,7 +136,17 @@ void evm_purchase_put_top_up_with_token(
 	evm_abi_put_u64(w, duration_sec);
 	evm_abi_put_address(w, token);
 	evm_abi_put_u256(w, max_cost);
-	evm_purchase_put_no_permit(w);
+	evm_purchase_put_permit(w, NULL);
+	evm_abi_end(w);
+}
+
+void evm_purchase_put_price_of(
+	struct evm_abi_writer *w, struct u256 node_id, const uint8_t asset[EVM_ADDRESS_SIZE]
+)
+{
+	evm_abi_call(w, "priceOf(uint256,address)", 2);
+	evm_abi_put_u256(w, node_id);
+	evm_abi_put_address(w, asset);
 	evm_abi_end(w);
 }
 

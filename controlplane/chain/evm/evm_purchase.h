@@ -86,6 +86,13 @@ struct evm_purchase_session {
 		terms; // without wg_public_key and usage_signer, which only the hash has
 };
 
+// ERC-2612, for the escrow as spender. deadline_sec 0: there is none, the allowance must suffice.
+struct evm_purchase_permit {
+	struct u256 value;
+	uint64_t deadline_sec;
+	uint8_t signature[EVM_SIGNER_SIGNATURE_SIZE];
+};
+
 const char *evm_purchase_mode_name(enum evm_purchase_mode mode);
 const char *evm_purchase_status_name(enum evm_purchase_status status);
 
@@ -103,7 +110,8 @@ void evm_purchase_put_create_with_token(
 	struct evm_abi_writer *w,
 	const struct evm_purchase_order *order,
 	const uint8_t token[EVM_ADDRESS_SIZE],
-	struct u256 max_cost
+	struct u256 max_cost,
+	const struct evm_purchase_permit *permit // NULL: none
 );
 void evm_purchase_put_top_up(
 	struct evm_abi_writer *w,
@@ -118,6 +126,9 @@ void evm_purchase_put_top_up_with_token(
 	uint64_t duration_sec,
 	const uint8_t token[EVM_ADDRESS_SIZE],
 	struct u256 max_cost
+);
+void evm_purchase_put_price_of(
+	struct evm_abi_writer *w, struct u256 node_id, const uint8_t asset[EVM_ADDRESS_SIZE]
 );
 void evm_purchase_put_close(struct evm_abi_writer *w, const uint8_t session_id[32]);
 void evm_purchase_put_dispute(

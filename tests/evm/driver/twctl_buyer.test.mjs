@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { ethers } from "ethers";
-import { Chain, startChain } from "../chain.mjs";
+import { Chain, mocks, startChain } from "../chain.mjs";
 import { DAY, Fixture, GB, HOUR, Mode, NATIVE, PRICE, ROOT, Status } from "../fixture.mjs";
 import { TOOL } from "./harness.mjs";
 
@@ -158,7 +158,7 @@ test("buy: the exact price, the terms checked, once", () => withBuyer(async ({ c
 		return args;
 	};
 	const change = (option, value) => order("x").map((v, i, all) => (all[i - 1] === option ? value : v));
-	fails(1, /asks 0\.001 for a GB/, "buy", ...change("--max-price-per-gb", "0.0009"));
+	fails(1, /asks 0\.001 coins for a GB/, "buy", ...change("--max-price-per-gb", "0.0009"));
 	fails(1, /fee is 100\/10,000/, "buy", ...order("x", "--max-fee-bps", "99"));
 	fails(2, /--max-price-per-gb AMOUNT is required/, "buy", ...without("--max-price-per-gb"));
 	fails(2, /--key-file FILE is required/, "buy", ...without("--key-file"));
@@ -178,6 +178,72 @@ test("buy: the exact price, the terms checked, once", () => withBuyer(async ({ c
 	fails(1, /TermsMismatch.*remove the file/, "buy", file("e"), "--key-file", key(5));
 	assert.equal(await created(), sessions);
 	assert.ok(before > after);
+}));
+
+test("tokens: price, allowance and permit, to the last unit", () => withBuyer(async ({ chain, f, on, ok, fails, file, order, session, created }) => {
+	const unit = 10n ** 6n;
+	const dollar = await chain.deploy(mocks().Stablecoin);
+	const legacy = await chain.deploy(mocks().LegacyToken);
+	for (const token of [dollar, legacy]) await chain.send(f.registry, f.operator, "setPrice", [f.nodeId, token.target, 3n * unit / 2n]);
+	await chain.send(f.registry, f.operator, "registerNode", ["cheap", "eu-west", PRICE, 1000, "192.0.2.1:51820", "http://127.0.0.1:1", f.settings()]);
+	await chain.send(f.registry, f.operator, "setPrice", [2, dollar.target, unit]);
+	await chain.send(f.registry, f.operator, "registerNode", ["coins", "eu-west", 1n, 1000, "192.0.2.1:51820", "http://127.0.0.1:1", f.settings()]);
+
+	// Prices are those in the token; a node that does not take it is not listed, however cheap in coins.
+	const listed = ok("nodes", ...on, "--token", dollar.target, "--no-latency");
+	assert.deepEqual(listed.nodes.map((n) => [n.node_id, n.price_per_gb]), [["2", "1"], ["1", "1.5"]]);
+	assert.equal(listed.asset, dollar.target);
+	assert.deepEqual(ok("nodes", ...on, "--token", dollar.target, "--max-price-per-gb", "1.2", "--no-latency").nodes.length, 1);
+	assert.match(run("nodes", ...on, "--token", dollar.target, "--no-latency").stdout, /1\.5 TUSD/);
+	fails(2, /up to 6 decimals/, "nodes", ...on, "--token", dollar.target, "--max-price-per-gb", "0.0000001", "--no-latency");
+	fails(1, /is no token|not a contract|reverts|refuses/, "nodes", ...on, "--token", f.stranger, "--no-latency");
+
+	const buy = (name, token, ...more) => order(name, "--token", token.target, ...more).map((v, i, all) => (all[i - 1] === "--max-price-per-gb" ? "1.5" : v));
+	const allowance = (token) => chain.call(token, f.buyer, "allowance", [f.buyer, f.escrow.target]);
+	const nonces = () => chain.call(dollar, f.buyer, "nonces", [f.buyer]);
+	fails(1, /has 0 TUSD, the session costs 15 TUSD; the order is kept/, "buy", ...buy("poor", dollar));
+	await chain.send(dollar, f.buyer, "mint", [f.buyer, 45n * unit]);
+
+	// By a transaction for exactly the cost, and what was begun with too little goes on.
+	const first = ok("buy", ...buy("poor", dollar));
+	assert.equal(first.cost, "15");
+	assert.equal(first.cost_wei, String(15n * unit));
+	assert.equal(first.asset, dollar.target);
+	assert.equal(await dollar.balanceOf(f.escrow.target), 15n * unit);
+	assert.equal(await allowance(dollar), 0n);
+	const s = await session(first.session_id);
+	assert.deepEqual([s.asset, s.deposit, s.pricePerGB, s.buyer], [dollar.target, 15n * unit, 3n * unit / 2n, f.buyer]);
+	assert.equal(ok("buy", ...buy("poor", dollar)).session_id, first.session_id);
+	fails(1, /holds another order/, "buy", ...order("poor"));
+	assert.equal(ok("status", file("poor")).deposit, "15");
+	assert.match(run("status", file("poor")).stdout, /^bought {4}10\.0 GB for 15 TUSD$/m);
+
+	// By a signature: one transaction, and the permit is used up.
+	const before = Number(await chain.rpc("eth_getTransactionCount", f.buyer, "latest"));
+	ok("buy", ...buy("permit", dollar, "--permit"));
+	assert.equal(Number(await chain.rpc("eth_getTransactionCount", f.buyer, "latest")), before + 1);
+	assert.equal(await nonces(), 1n);
+	assert.equal(await allowance(dollar), 0n);
+	assert.equal(await dollar.balanceOf(f.escrow.target), 30n * unit);
+
+	// An allowance that suffices is used; a permit is then not even signed.
+	await chain.send(dollar, f.buyer, "approve", [f.escrow.target, 15n * unit]);
+	ok("buy", ...buy("allowed", dollar, "--permit"));
+	assert.equal(await nonces(), 1n);
+	assert.equal(await dollar.balanceOf(f.buyer), 0n);
+
+	// A token that knows no permits, and takes a new allowance only from nothing.
+	await chain.send(legacy, f.buyer, "mint", [f.buyer, 15n * unit]);
+	await chain.send(legacy, f.buyer, "approve", [f.escrow.target, 7n]);
+	const n = await created();
+	fails(1, /.+/, "buy", ...buy("legacy", legacy, "--permit"));
+	assert.equal(await created(), n);
+	const transactions = Number(await chain.rpc("eth_getTransactionCount", f.buyer, "latest"));
+	assert.equal(ok("buy", ...buy("legacy", legacy)).cost, "15");
+	assert.equal(Number(await chain.rpc("eth_getTransactionCount", f.buyer, "latest")), transactions + 3, "to 0, to the cost, the purchase");
+	assert.equal(await allowance(legacy), 0n);
+	assert.equal(await created(), n + 1);
+	assert.match(run("status", file("legacy")).stdout, /for 15 tokens$/m);
 }));
 
 test("buy: killed at any moment, one session", () => withBuyer(async ({ chain, f, file, key, order, ok, created }) => {
