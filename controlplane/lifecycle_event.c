@@ -93,6 +93,21 @@ static void create(
 	purchase_save(txn, &purchase);
 }
 
+// The id commits to chain, contract, buyer and salt: no more. The same transaction mined again in
+// another branch cannot differ in anything below, for it carries the hash of its terms; another one
+// of the same buyer can, and what was served under the first would never be paid under it.
+static bool is_same_order(const struct purchase *purchase, const struct chain_event *event)
+{
+	return memcmp(purchase->buyer, event->buyer, 32) == 0 &&
+		memcmp(purchase->voucher_signer, event->voucher_signer, 32) == 0 &&
+		memcmp(purchase->asset, event->asset, 32) == 0 &&
+		memcmp(purchase->usage_signer, event->usage_signer, 32) == 0 &&
+		memcmp(purchase->attestor, event->attestor, 32) == 0 &&
+		u256_equal(purchase->price_per_gb, event->price_per_gb) &&
+		purchase->mode == event->mode && purchase->grace_sec == event->grace_sec &&
+		event->bytes <= SESSION_QUOTA_MAX_BYTES;
+}
+
 static bool apply_created(
 	struct lifecycle *life,
 	struct db_txn *txn,
@@ -113,8 +128,17 @@ static bool apply_created(
 	}
 	if (!purchase_load(txn, session->id, &purchase) || purchase.created_block != 0)
 		return false; // told twice
-	// The same id is the same purchase (it commits to buyer, contract and salt); amounts may have
-	// changed with the branch that it stands in.
+	if (!is_same_order(&purchase, &record->event)) {
+		session_store_audit(
+			txn,
+			now_ns(life),
+			session->id,
+			"mined again as another order",
+			"stays void; the buyer has its money back after the grace"
+		);
+		return false;
+	}
+	// The expiry may have changed with the branch that it stands in.
 	purchase.created_block = record->event.block_number;
 	purchase.bought_bytes = record->event.bytes;
 	purchase.expires_sec = record->event.deadline_sec;

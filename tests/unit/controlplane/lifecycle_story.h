@@ -209,7 +209,9 @@ static inline struct purchase bought(struct story *story)
 	return purchase;
 }
 
-static inline void create(struct story *story, enum purchase_mode mode, uint64_t bytes)
+static inline struct chain_event created(
+	struct story *story, enum purchase_mode mode, uint64_t bytes
+)
 {
 	struct chain_event event = {
 		.kind = CHAIN_EVENT_CREATED,
@@ -221,7 +223,12 @@ static inline void create(struct story *story, enum purchase_mode mode, uint64_t
 
 	evm_signer_address(story->signer, event.voucher_signer + 12);
 	memset(event.attestor, ATTESTOR, sizeof(event.attestor));
-	say(story, event);
+	return event;
+}
+
+static inline void create(struct story *story, enum purchase_mode mode, uint64_t bytes)
+{
+	say(story, created(story, mode, bytes));
 	story->id = 2; // after alice
 	assert_state(story, SESSION_PENDING);
 }

@@ -114,12 +114,7 @@ static void test_top_up_reorganised(void **state)
 static void test_creation_reorganised(void **state)
 {
 	struct story *story = *state;
-	const struct chain_event again = {
-		.kind = CHAIN_EVENT_CREATED,
-		.bytes = 2 * GB,
-		.deadline_sec = FIXTURE_UNIX_SEC + 86400,
-		.mode = PURCHASE_OPTIMISTIC,
-	};
+	const struct chain_event again = created(story, PURCHASE_OPTIMISTIC, 2 * GB);
 	struct settle_item item;
 
 	create(story, PURCHASE_OPTIMISTIC, 2 * GB);
@@ -134,6 +129,38 @@ static void test_creation_reorganised(void **state)
 	assert_true(now(story).has_slot);
 	assert_int_equal(lifecycle_billed_bytes(story->life, story->id), 50000);
 	say(story, again); // told twice
+	assert_state(story, SESSION_ACTIVE);
+}
+
+// The buyer's id leaves it free to buy otherwise in another branch: with a token that is worth
+// nothing, or another key for the vouchers. What was served would never be paid.
+static void test_created_as_another_order(void **state)
+{
+	struct story *story = *state;
+	const struct chain_event same = created(story, PURCHASE_OPTIMISTIC, 2 * GB);
+	struct chain_event other[8];
+	struct settle_item item;
+
+	for (size_t i = 0; i < 8; i++)
+		other[i] = same;
+	other[0].buyer[31] ^= 1;
+	other[1].voucher_signer[31] ^= 1;
+	other[2].asset[31] ^= 1;
+	other[3].usage_signer[31] ^= 1;
+	other[4].attestor[31] ^= 1;
+	other[5].price_per_gb = u256_from_u64(1);
+	other[6].mode = PURCHASE_VOUCHER;
+	other[7].grace_sec++;
+	create(story, PURCHASE_OPTIMISTIC, 2 * GB);
+	connect(story);
+	unwind(story, story->block - 1);
+	for (size_t i = 0; i < 8; i++) {
+		say(story, other[i]);
+		assert_state(story, SESSION_VOID);
+		assert_false(now(story).has_slot);
+		assert_false(find_item(story, &item));
+	}
+	say(story, same);
 	assert_state(story, SESSION_ACTIVE);
 }
 
@@ -163,6 +190,7 @@ int main(void)
 		TEST(test_dispute),
 		TEST(test_top_up_reorganised),
 		TEST(test_creation_reorganised),
+		TEST(test_created_as_another_order),
 		TEST(test_refused_purchase),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
