@@ -29,6 +29,9 @@ static const struct twctl_command *const groups[] = {
 	twctl_port_commands,
 	twctl_chain_commands,
 	twctl_chain_deploy_commands,
+	twctl_chain_metadata_commands,
+	twctl_chain_node_commands,
+	twctl_chain_offer_commands,
 	twctl_settle_commands,
 	twctl_verify_commands,
 	twctl_check_commands,
@@ -197,6 +200,7 @@ static int read_config(struct twctl *twctl, const char *path, bool is_named)
 		fprintf(stderr, "twctl: %s has errors; going on with the built-in paths\n", path);
 		return 0;
 	}
+	twctl->config = &config;
 	snprintf(twctl->socket_path, sizeof(twctl->socket_path), "%s", config.api.socket);
 	snprintf(twctl->runtime_dir, sizeof(twctl->runtime_dir), "%s", config.node.runtime_dir);
 	return 0;

@@ -12,11 +12,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct config;
+
 struct twctl {
 	struct twctl_args args;
 	bool is_json;
 	char socket_path[256];
 	char runtime_dir[256];
+	const struct config *config; // the node's; NULL: there is none, or it has errors
 };
 
 // "twctl: ..." on stderr; with --json also {"error":"..."} on stdout.
@@ -71,6 +74,9 @@ extern const struct twctl_command twctl_nat_commands[];
 extern const struct twctl_command twctl_port_commands[];
 extern const struct twctl_command twctl_chain_commands[];
 extern const struct twctl_command twctl_chain_deploy_commands[];
+extern const struct twctl_command twctl_chain_metadata_commands[];
+extern const struct twctl_command twctl_chain_node_commands[];
+extern const struct twctl_command twctl_chain_offer_commands[];
 extern const struct twctl_command twctl_settle_commands[];
 extern const struct twctl_command twctl_verify_commands[];
 extern const struct twctl_command twctl_check_commands[];

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define TWCTL_MAX_OPTIONS 16 // of one command
+#define TWCTL_MAX_OPTIONS 24 // of one command
 #define TWCTL_MAX_POSITIONAL 4
 
 #define TWCTL_EXIT_OK 0

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// twctl chain status|balance|withdraw, and the chain by options. Talks to the chain itself, not to the
-// control plane.
+// twctl chain status|balance|withdraw, and what options say of amounts and addresses. Talks to the chain
+// itself, not to the control plane.
 #include "twctl_chain.h"
 
-#include "common/clock.h"
-#include "controlplane/chain/evm/evm_account.h"
+#include "controlplane/chain/chain_admin.h"
 #include "controlplane/chain/evm/evm_escrow.h"
 #include "controlplane/chain/evm/evm_hex.h"
 #include "controlplane/chain/evm/evm_reply.h"
@@ -15,113 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define URLS_CAP 4096
-#define COIN_DECIMALS 18
-
-static int split_urls(struct twctl *twctl, char *text, struct evm_rpc_conf *conf)
-{
-	for (char *url = strtok(text, ","); url != NULL; url = strtok(NULL, ",")) {
-		if (conf->n_urls == EVM_RPC_ENDPOINTS_MAX ||
-		    (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0))
-			return twctl_fail_value(
-				twctl,
-				"--rpc",
-				url,
-				"1 to 8 http or https URLs, with commas between"
-			);
-		conf->urls[conf->n_urls++] = url;
-	}
-	return conf->n_urls > 0 ? 0 : twctl_fail_value(twctl, "--rpc", "", "a URL");
-}
-
-static int open_signer(struct twctl *twctl, struct twctl_chain *chain)
-{
-	const char *key = twctl_args_get(&twctl->args, "--key-file");
-	const char *password = twctl_args_get(&twctl->args, "--password-file");
-	struct secret_file_why why;
-
-	if (key == NULL)
-		return twctl_fail(twctl, TWCTL_EXIT_USAGE, "--key-file FILE is required");
-	if (evm_account_open(&chain->signer, key, password, &why) < 0)
-		return twctl_fail(twctl, TWCTL_EXIT_FAILED, "%s", why.text);
-	evm_signer_address(chain->signer, chain->account);
-	return 0;
-}
-
-int twctl_chain_connect_by(
-	struct twctl *twctl,
-	const char *urls,
-	uint64_t chain_id,
-	bool is_signing,
-	const struct twctl_chain_way *way,
-	struct twctl_chain *ret
-)
-{
-	struct evm_driver_conf conf = {
-		.rpc =
-			{
-				.chain_id = chain_id,
-				.connect_timeout_ms = 5000,
-				.timeout_ms = 15000,
-				.backoff_min_ms = 1000,
-				.backoff_max_ms = 1000,
-				.response_max_bytes = 4 << 20,
-				.clock = &clock_system,
-			},
-		.range_max_blocks = 1000,
-		.clock_skew_max_sec = UINT32_MAX,
-		.clock = &clock_system,
-	};
-	char text[URLS_CAP];
-	int code;
-
-	*ret = (struct twctl_chain){0};
-	if (strlen(urls) >= sizeof(text))
-		return twctl_fail_value(twctl, "--rpc", "", "less than 4096 characters");
-	strcpy(text, urls);
-	if (way != NULL) {
-		conf.rpc.mark = way->mark;
-		conf.rpc.device = way->device;
-	}
-	code = split_urls(twctl, text, &conf.rpc);
-	if (code == 0 && is_signing)
-		code = open_signer(twctl, ret);
-	if (code != 0)
-		return code;
-	if (evm_driver_create(&ret->driver, &conf, ret->signer) < 0) {
-		twctl_chain_close(ret);
-		return twctl_fail_value(twctl, "--rpc", urls, "URLs of less than 512 characters");
-	}
-	ret->admin = (struct evm_admin){
-		.driver = ret->driver,
-		.signer = ret->signer,
-		.chain_id = chain_id,
-		.wait_sec = 180,
-	};
-	return 0;
-}
-
-int twctl_chain_open(struct twctl *twctl, struct twctl_chain *ret)
-{
-	const char *urls = twctl_args_get(&twctl->args, "--rpc");
-	uint64_t chain_id;
-	int code;
-
-	*ret = (struct twctl_chain){0};
-	if (urls == NULL || twctl_args_get(&twctl->args, "--chain-id") == NULL)
-		return twctl_fail(
-			twctl, TWCTL_EXIT_USAGE, "--rpc URL and --chain-id N are required"
-		);
-	code = twctl_get_number(twctl, "--chain-id", 1, UINT64_MAX, 0, &chain_id);
-	return code != 0 ? code : twctl_chain_connect(twctl, urls, chain_id, true, ret);
-}
-
-void twctl_chain_close(struct twctl_chain *chain)
-{
-	evm_driver_destroy(chain->driver);
-	evm_signer_destroy(chain->signer);
-}
 
 int twctl_chain_address(
 	const struct twctl *twctl,
@@ -155,11 +47,42 @@ int twctl_chain_coins(const struct twctl *twctl, const char *option, struct u256
 
 	if (text == NULL)
 		return twctl_fail(twctl, TWCTL_EXIT_USAGE, "%s AMOUNT is required", option);
-	if (u256_parse_units(text, COIN_DECIMALS, ret) == 0 && !u256_is_zero(*ret))
+	if (u256_parse_units(text, TWCTL_CHAIN_COIN_DECIMALS, ret) == 0 && !u256_is_zero(*ret))
 		return 0;
 	return twctl_fail_value(
 		twctl, option, text, "coins above 0 with up to 18 decimals, such as 0.001"
 	);
+}
+
+int twctl_chain_price(
+	const struct twctl *twctl, const char *option, unsigned int decimals, struct u256 *ret
+)
+{
+	const char *text = twctl_args_get(&twctl->args, option);
+	char allowed[96];
+	int r;
+
+	if (text == NULL)
+		return twctl_fail(twctl, TWCTL_EXIT_USAGE, "%s AMOUNT is required", option);
+	r = u256_parse_units(text, decimals, ret);
+	if (r == 0 && !u256_is_zero(*ret) && u256_bit_len(*ret) <= CHAIN_ADMIN_PRICE_BITS)
+		return 0;
+	if (r == -ERANGE || (r == 0 && !u256_is_zero(*ret)))
+		snprintf(
+			allowed,
+			sizeof(allowed),
+			"a price below 2^%d smallest units, of which one has 10^%u",
+			CHAIN_ADMIN_PRICE_BITS,
+			decimals
+		);
+	else
+		snprintf(
+			allowed,
+			sizeof(allowed),
+			"a price above 0 with up to %u decimals, such as 0.001",
+			decimals
+		);
+	return twctl_fail_value(twctl, option, text, allowed);
 }
 
 void twctl_chain_put_address(
@@ -188,7 +111,8 @@ void twctl_chain_put_coins(
 
 	u256_format_dec(wei, text);
 	json_put_string(writer, name, text);
-	if (name_coins != NULL && u256_format_units(wei, COIN_DECIMALS, coins, sizeof(coins)) == 0)
+	if (name_coins != NULL &&
+	    u256_format_units(wei, TWCTL_CHAIN_COIN_DECIMALS, coins, sizeof(coins)) == 0)
 		json_put_string(writer, name_coins, coins);
 }
 
@@ -241,7 +165,9 @@ static void print_status(
 
 	evm_address_format(chain->account, address);
 	u256_format_dec(fees->max_fee_wei, fee);
-	if (u256_format_units(account->balance_wei, COIN_DECIMALS, coins, sizeof(coins)) < 0)
+	if (u256_format_units(
+		    account->balance_wei, TWCTL_CHAIN_COIN_DECIMALS, coins, sizeof(coins)
+	    ) < 0)
 		coins[0] = '\0';
 	printf("chain     %" PRIu64 "\n", chain->admin.chain_id);
 	printf("head      block %" PRIu64 ", time %" PRIu64 "\n", head->number, head->timestamp_sec
@@ -339,7 +265,7 @@ static int run_balance(struct twctl *twctl)
 	if (code != 0)
 		return code;
 	memcpy(of, chain.account, sizeof(of));
-	code = twctl_chain_address(twctl, "--escrow", true, escrow);
+	code = twctl_chain_escrow(twctl, &chain, escrow);
 	if (code == 0)
 		code = twctl_chain_address(twctl, "--asset", false, asset);
 	if (code == 0)
@@ -421,7 +347,7 @@ static int run_withdraw(struct twctl *twctl)
 	if (code != 0)
 		return code;
 	memcpy(to, chain.account, sizeof(to));
-	code = twctl_chain_address(twctl, "--escrow", true, escrow);
+	code = twctl_chain_escrow(twctl, &chain, escrow);
 	if (code == 0)
 		code = twctl_chain_address(twctl, "--asset", false, asset);
 	if (code == 0)
@@ -448,14 +374,14 @@ static const struct twctl_option status_options[] = {
 };
 static const struct twctl_option balance_options[] = {
 	TWCTL_CHAIN_OPTIONS,
-	{"--escrow", "ADDRESS", "the escrow contract"},
+	{"--escrow", "ADDRESS", "the escrow contract; default the configured chain's"},
 	{"--asset", "ADDRESS", "a token; default the native coin"},
 	{"--of", "ADDRESS", "whose credits; default the key's own account"},
 	{NULL, NULL, NULL},
 };
 static const struct twctl_option withdraw_options[] = {
 	TWCTL_CHAIN_OPTIONS,
-	{"--escrow", "ADDRESS", "the escrow contract"},
+	{"--escrow", "ADDRESS", "the escrow contract; default the configured chain's"},
 	{"--asset", "ADDRESS", "a token; default the native coin"},
 	{"--to", "ADDRESS", "who gets it; default the key's own account"},
 	{NULL, NULL, NULL},

@@ -5,13 +5,18 @@
 
 #include "twctl.h"
 
+#include "config/config.h"
 #include "controlplane/chain/evm/evm_admin.h"
 
 // The options of every `twctl chain` command.
 #define TWCTL_CHAIN_OPTIONS \
-	{"--rpc", \
-	 "URL[,URL...]", \
-	 "JSON-RPC endpoints, http or https; the first that works is used"}, \
+	{"--chain", \
+	 "NAME", \
+	 "a chain of the configuration: its endpoints, id, escrow and key; the only one by " \
+	 "default"}, \
+		{"--rpc", \
+		 "URL[,URL...]", \
+		 "JSON-RPC endpoints, http or https; the first that works is used"}, \
 		{"--chain-id", "N", "id of the chain; an endpoint of another chain is refused"}, \
 		{"--key-file", \
 		 "FILE", \
@@ -27,6 +32,7 @@ struct twctl_chain_way {
 };
 
 struct twctl_chain {
+	const struct config_chain *conf; // its entry in the YAML; NULL: by options alone
 	struct evm_signer *signer;
 	struct evm_driver *driver;
 	struct evm_admin admin;
@@ -69,8 +75,21 @@ int twctl_chain_address(
 	uint8_t ret[EVM_ADDRESS_SIZE]
 );
 
+// --escrow, or the configured one. Returns: 0, or an exit code with the message out.
+int twctl_chain_escrow(
+	struct twctl *twctl, const struct twctl_chain *chain, uint8_t ret[EVM_ADDRESS_SIZE]
+);
+
+#define TWCTL_CHAIN_COIN_DECIMALS 18
+
 // An amount in the native coin, such as 0.001: to 10^-18 of it. Required.
 int twctl_chain_coins(const struct twctl *twctl, const char *option, struct u256 *ret);
+
+// A price per GB, such as 0.001, exact to the smallest unit of an asset with so many decimals: above 0
+// and within what the contracts keep. Required.
+int twctl_chain_price(
+	const struct twctl *twctl, const char *option, unsigned int decimals, struct u256 *ret
+);
 
 void twctl_chain_put_address(
 	struct json_writer *writer, const char *name, const uint8_t address[EVM_ADDRESS_SIZE]

@@ -45,7 +45,16 @@
 	X(UnknownNode) \
 	X(NodeInactive) \
 	X(AssetNotPriced) \
-	X(AttestorNotAccepted)
+	X(AttestorNotAccepted) \
+	X(NotOperator) \
+	X(NotEscrow) \
+	X(NotDeployer) \
+	X(AlreadyBound) \
+	X(BadKey) \
+	X(BadText) \
+	X(BadPrice) \
+	X(BadWindow) \
+	X(BadGrace)
 
 static const char *const evm_escrow_signatures[] = {
 #define EVM_ESCROW_SIGNATURE(id, signature) signature,
