@@ -6,7 +6,7 @@
 #include "buyer_pay.h"
 
 #include "buyer_chain.h"
-#include "buyer_iface.h"
+#include "buyer_link.h"
 #include "twctl_units.h"
 
 #include "common/clock.h"
@@ -224,14 +224,17 @@ static int pay_session(struct buyer_pay *pay)
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	pay->link_fd = buyer_link_open();
 	code = loop(pay);
+	if (pay->link_fd >= 0)
+		close(pay->link_fd);
 	close(fd);
 	return code;
 }
 
 static int run_pay(struct twctl *twctl)
 {
-	struct buyer_pay pay = {.twctl = twctl};
+	struct buyer_pay pay = {.twctl = twctl, .link_fd = -1};
 	char why[BUYER_FILE_WHY];
 	int code;
 

@@ -34,6 +34,8 @@ struct buyer_pay {
 	uint64_t saved_bytes;
 	uint64_t saved_ns;
 	bool is_interface_up;
+	bool is_merged; // its counters are too low, see buyer_link.h
+	int link_fd; // of buyer_link.h; negative: without
 
 	struct buyer_decide_conf decide_conf;
 	struct buyer_decide decide; // signed_bytes follows usage's

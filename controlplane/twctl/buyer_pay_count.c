@@ -2,6 +2,7 @@
 //
 // The own count of twctl buyer pay: the tunnel interface's counters, summed on the disk.
 #include "buyer_iface.h"
+#include "buyer_link.h"
 #include "buyer_pay.h"
 
 #include "common/clock.h"
@@ -19,13 +20,46 @@ uint64_t buyer_pay_own_bytes(const struct buyer_pay *pay)
 	return buyer_meter_sum(&pay->usage.meter, &sum) < 0 ? 0 : sum;
 }
 
+static int fail_count(const struct buyer_pay *pay, int r)
+{
+	return twctl_fail(
+		pay->twctl,
+		TWCTL_EXIT_FAILED,
+		"the counters of %s cannot be read: %s",
+		pay->usage.interface,
+		strerror(-r)
+	);
+}
+
+static void tell_up(struct buyer_pay *pay)
+{
+	buyer_pay_tell(pay, "interface_up", "counting %s", pay->usage.interface);
+	pay->way_checked_ns = 0; // it may have another mark now
+	pay->is_merged = buyer_link_check_merged(pay->usage.interface);
+	if (pay->is_merged)
+		buyer_pay_tell(
+			pay,
+			"merged",
+			"%s passes TCP segments merged (TSO) and counts the headers of one: this "
+			"count can be up to 4 %% too low, and an honest node look like one that "
+			"claims too much; turn its offloads off, use the kernel's WireGuard, or "
+			"a --tolerance of 5",
+			pay->usage.interface
+		);
+}
+
 int buyer_pay_count(struct buyer_pay *pay)
 {
 	struct buyer_meter_sample sample;
-	int r = buyer_iface_read(
-		BUYER_IFACE_SYSFS, BUYER_IFACE_BOOT_ID, pay->usage.interface, &sample
-	);
+	int r = 0;
 
+	// First the end of the former interface, then the next one's beginning.
+	if (pay->link_fd >= 0 &&
+	    buyer_link_read_removed(pay->link_fd, &pay->usage.meter.last, &sample))
+		r = buyer_meter_add(&pay->usage.meter, &sample, false);
+	if (r < 0)
+		return fail_count(pay, r);
+	r = buyer_iface_read(BUYER_IFACE_SYSFS, BUYER_IFACE_BOOT_ID, pay->usage.interface, &sample);
 	if (r == -EAGAIN)
 		return 0; // made anew in this moment: the next look has it
 	if (r == -ENODEV) {
@@ -37,17 +71,9 @@ int buyer_pay_count(struct buyer_pay *pay)
 	if (r == 0)
 		r = buyer_meter_add(&pay->usage.meter, &sample, false);
 	if (r < 0)
-		return twctl_fail(
-			pay->twctl,
-			TWCTL_EXIT_FAILED,
-			"the counters of %s cannot be read: %s",
-			pay->usage.interface,
-			strerror(-r)
-		);
-	if (!pay->is_interface_up) {
-		buyer_pay_tell(pay, "interface_up", "counting %s", pay->usage.interface);
-		pay->way_checked_ns = 0; // it may have another mark now
-	}
+		return fail_count(pay, r);
+	if (!pay->is_interface_up)
+		tell_up(pay);
 	pay->is_interface_up = true;
 	return 0;
 }

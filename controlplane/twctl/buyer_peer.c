@@ -129,9 +129,11 @@ int buyer_peer_bring(
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (r == 0 || !is_worth_waiting(peer, r) || (uint64_t)now.tv_sec >= end_sec)
 			return r;
-		if (!is_told && peer->waiting != NULL)
+		// A second is not worth a word.
+		if (!is_told && r != -EEXIST && peer->waiting != NULL) {
 			peer->waiting(why);
-		is_told = true;
+			is_told = true;
+		}
 		usleep(RETRY_USEC);
 	}
 }
