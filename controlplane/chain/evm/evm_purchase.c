@@ -4,6 +4,8 @@
 
 #include "evm_purchase.h"
 
+#include "controlplane/json/json.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -218,20 +220,23 @@ void evm_purchase_put_current_terms(
 	evm_abi_end(w);
 }
 
-// A text of the contract's bounded length. A NUL inside would hide what follows it.
+// A text of the contract's bounded length, made printable. A NUL inside would hide what follows it.
 static void evm_purchase_get_text(struct evm_abi_reader *r, char *dst, size_t max)
 {
+	char raw[EVM_PURCHASE_LOCATOR_MAX + 1];
 	const uint8_t *text;
 	size_t len;
 
 	dst[0] = '\0';
 	evm_abi_get_bytes(r, &text, &len);
-	if (r->error == 0 && (len > max || memchr(text, 0, len) != NULL))
+	if (r->error == 0 && len > max)
 		r->error = -EBADMSG;
 	if (r->error < 0)
 		return;
-	memcpy(dst, text, len);
-	dst[len] = '\0';
+	for (size_t i = 0; i < len; i++)
+		raw[i] = text[i] == '\0' ? '?' : (char)text[i];
+	raw[len] = '\0';
+	json_quote(dst, max + 1, raw);
 }
 
 static void evm_purchase_get_view(struct evm_abi_reader *outer, struct evm_purchase_node *ret)

@@ -2,7 +2,8 @@
 //
 // The buyer's side of the contracts as bytes: what the registry and the escrow tell a buyer, and the
 // calls that buy, end, dispute and reclaim a session. The node's side is evm_escrow.h. What an entry
-// of the registry says was written by its operator: texts may hold any octets. Pure; any thread.
+// of the registry says was written by its operator, in any octets: here they are printable UTF-8, with
+// '?' for what is not, so that one entry cannot make the others unreadable. Pure; any thread.
 
 #pragma once
 

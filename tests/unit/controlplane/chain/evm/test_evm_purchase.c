@@ -212,11 +212,13 @@ static void test_node_texts(void **state)
 		const char *name;
 		size_t len;
 		int r;
+		const char *want; // NULL: the name
 	} rows[] = {
-		{"", 0, 0},
-		{long_name, 64, 0},
-		{long_name, 65, -EBADMSG},
-		{"a\0b", 3, -EBADMSG},
+		{"", 0, 0, NULL},
+		{long_name, 65, -EBADMSG, NULL},
+		{"d\303\251j\303\240 vu", 9, 0, NULL},
+		{"a\0b", 3, 0, "a?b"},
+		{"a\xff\x1b[2J\x80", 7, 0, "a??[2J?"},
 	};
 	struct evm_purchase_node node;
 	struct evm_abi_writer w;
@@ -230,7 +232,18 @@ static void test_node_texts(void **state)
 		evm_abi_end(&w);
 		assert_int_equal(evm_abi_finish(&w), 0);
 		assert_int_equal(evm_purchase_get_node(buf, w.len, &node), rows[i].r);
+		if (rows[i].r == 0)
+			assert_string_equal(
+				node.name, rows[i].want == NULL ? rows[i].name : rows[i].want
+			);
 	}
+	evm_abi_writer_init(&w, buf, sizeof(buf));
+	evm_abi_begin(&w, 1);
+	put_node(&w, 1, long_name, 64);
+	evm_abi_end(&w);
+	assert_int_equal(evm_purchase_get_node(buf, w.len, &node), 0);
+	assert_int_equal(strlen(node.name), 64);
+	assert_memory_equal(node.name, long_name, 64);
 }
 
 static void test_session(void **state)
