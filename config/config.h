@@ -231,6 +231,7 @@ struct config_api {
 	uint32_t requests_per_minute;
 	uint32_t max_body_bytes;
 	uint32_t request_timeout_sec;
+	uint32_t registry_refresh_sec;
 };
 
 struct config {

@@ -295,6 +295,8 @@ const struct config_key config_keys[] = {
 	 HELP("Largest body of a request.")},
 	{KEY(api, request_timeout_sec), UINT(1, 300, "seconds"), DEFAULT("10"), CONTROL,
 	 HELP("A client that takes longer to send a request or to read its reply is cut off.")},
+	{KEY(api, registry_refresh_sec), UINT(1, 86400, "seconds"), DEFAULT("60"), CONTROL,
+	 HELP("How often the chains' registries are read for the list of nodes.")},
 };
 
 const struct config_section config_keys_sections[] = {

@@ -24,6 +24,7 @@ struct control {
 	const struct evm_signer *signers[CONFIG_MAX_CHAINS];
 	struct http_server *server;
 	struct chain_ask *ask; // questions to the chains; NULL when there is none
+	struct api_registry *registry; // nodes that the chains list
 	struct api_token_book *tokens;
 	struct api_challenge_book *challenges;
 	uint64_t started_unix_ns;

@@ -13,6 +13,7 @@
 #include "controlplane/control.h"
 #include "controlplane/http/api.h"
 #include "controlplane/http/api_challenge.h"
+#include "controlplane/http/api_registry.h"
 #include "controlplane/http/api_token.h"
 #include "controlplane/settle/chain_ask.h"
 #include "controlplane/usage/usage_retention.h"
@@ -33,6 +34,7 @@
 #define RETENTION_INTERVAL_MS 1000 // between two steps of a pass
 #define CHAIN_ASK_TIMEOUT_MS 10000 // a request waits so long for the chain
 #define CHAIN_ASK_LOOK_MS 500 // for what is overdue
+#define REGISTRY_LOOK_MS 1000 // for what is due
 
 struct program {
 	struct config config;
@@ -287,14 +289,22 @@ static void on_overdue(void *ctx)
 	chain_ask_collect(ctx);
 }
 
+static void on_registry(void *ctx)
+{
+	api_registry_tick(ctx);
+}
+
 static int create_chain_ask(struct program *program)
 {
 	struct control *control = &program->control;
-	int rc;
+	int rc = 0;
 
-	if (program->config.n_chains == 0)
-		return 0;
-	rc = chain_ask_create(&control->ask, control->clock, CHAIN_ASK_TIMEOUT_MS);
+	if (program->config.n_chains != 0)
+		rc = chain_ask_create(&control->ask, control->clock, CHAIN_ASK_TIMEOUT_MS);
+	if (rc == 0)
+		rc = api_registry_create(
+			&control->registry, &program->config, control->ask, control->clock
+		);
 	if (rc != 0)
 		log_error("main", "questions to the chain: %s", strerror(-rc));
 	return rc;
@@ -311,6 +321,12 @@ static int watch_chain_ask(struct program *program)
 	rc = http_server_watch_add(program->server, chain_ask_fd(ask), on_answers, ask);
 	if (rc == 0)
 		rc = http_server_timer_add(program->server, CHAIN_ASK_LOOK_MS, on_overdue, ask);
+	if (rc == 0)
+		rc = http_server_timer_add(
+			program->server, REGISTRY_LOOK_MS, on_registry, program->control.registry
+		);
+	if (rc == 0)
+		api_registry_tick(program->control.registry);
 	return rc;
 }
 
@@ -379,6 +395,7 @@ static void stop(struct program *program)
 	api_token_book_destroy(control->tokens);
 	api_challenge_book_destroy(control->challenges);
 	chain_setup_stop(program->chain);
+	api_registry_destroy(control->registry);
 	chain_ask_destroy(control->ask);
 	dp_link_destroy(control->link);
 	usage_book_destroy(control->usage);

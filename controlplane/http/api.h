@@ -80,6 +80,8 @@ extern const struct http_route api_checkpoints_routes[];
 extern const size_t api_checkpoints_n_routes;
 extern const struct http_route api_settlements_routes[];
 extern const size_t api_settlements_n_routes;
+extern const struct http_route api_nodes_routes[];
+extern const size_t api_nodes_n_routes;
 extern const struct http_route api_tx_routes[];
 extern const size_t api_tx_n_routes;
 extern const struct http_route api_config_routes[];
