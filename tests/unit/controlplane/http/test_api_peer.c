@@ -188,11 +188,12 @@ static void test_one_key_for_two_sessions(void **state)
 	assert_served_with(api, 3);
 }
 
+#define UNKNOWN_ID "0x5151515151515151515151515151515151515151515151515151515151515150"
+
 static void test_no_such_session(void **state)
 {
 	static const char *const paths[] = {
-		"/api/v1/sessions/0x51515151515151515151515151515151515151515151515151515151515151"
-		"50/peer",
+		"/api/v1/sessions/" UNKNOWN_ID "/peer",
 		"/api/v1/sessions/0x5151/peer",
 		"/api/v1/sessions/1/peer", // the operator's own
 		"/api/v1/sessions/alice/peer",
