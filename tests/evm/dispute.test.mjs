@@ -92,6 +92,36 @@ describe("proposals, disputes, attestors", () => {
 		}
 	});
 
+	it("goes on after 2106, when seconds leave 32 bits", async () => {
+		const { f, chain } = c;
+		const [year_2106, window, grace] = [1n << 32n, 7n * BigInt(DAY), 6n * BigInt(HOUR)];
+		await chain.send(f.registry, f.operator, "setWindows", [f.nodeId, window, grace]);
+		await chain.setTime(year_2106 - BigInt(HOUR));
+		const changes = { mode: Mode.optimistic, duration: 90 * DAY };
+		const [id, idle] = [await f.buy(changes), await f.buy(changes)];
+		const { expiry } = await f.session(id);
+		assert.ok(expiry > year_2106);
+		await propose(id, 6n * GB);
+		assert.equal((await f.session(id)).deadline, expiry);
+		await chain.setTime(expiry - 1n);
+		await f.fails(f.stranger, "execute", [id], "WindowOpen");
+		await f.send(f.buyer, "dispute", [id, GB]);
+		const { deadline } = await f.session(id);
+		assert.equal(deadline, BigInt((await chain.now()) + 7 * DAY));
+		await f.fails(f.stranger, "execute", [id], "WindowOpen");
+		const end = (await f.session(idle)).expiry + grace;
+		await chain.setTime(end - BigInt(HOUR));
+		await f.fails(f.buyer, "reclaim", [idle], "GraceNotOver");
+		await f.send(f.buyer, "closeSession", [idle]);
+		assert.equal((await f.session(idle)).deadline, end);
+		await chain.setTime(end);
+		await f.send(f.buyer, "reclaim", [idle]);
+		await chain.setTime(deadline);
+		await f.send(f.stranger, "execute", [id]);
+		// What was accepted, and the deposit of the session that every test begins with.
+		assert.equal(await chain.balance(f.escrow.target), PRICE + 10n * PRICE);
+	});
+
 	it("the buyer accepts at any time; nobody else before the window is over", async () => {
 		const { f, id } = c;
 		await propose(id, 4n * GB);
