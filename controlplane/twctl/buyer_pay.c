@@ -7,13 +7,13 @@
 
 #include "buyer_chain.h"
 #include "buyer_link.h"
+#include "buyer_way.h"
 #include "twctl_units.h"
 
 #include "common/clock.h"
 #include "controlplane/chain/evm/evm_account.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +59,8 @@ static int get_wishes(struct buyer_pay *pay)
 {
 	const char *tolerance = twctl_args_get(&pay->twctl->args, "--tolerance");
 	const char *interval = twctl_args_get(&pay->twctl->args, "--interval");
-	uint64_t interval_sec = INTERVAL_DEFAULT_SEC, mark;
+	uint64_t interval_sec = INTERVAL_DEFAULT_SEC;
+	struct twctl_chain_way way;
 	int code;
 
 	pay->decide_conf = (struct buyer_decide_conf){
@@ -78,16 +79,12 @@ static int get_wishes(struct buyer_pay *pay)
 			pay->twctl, "--interval", interval, "1s to 1h (" TWCTL_UNITS_DURATIONS ")"
 		);
 	buyer_pace_init(&pay->pace, interval_sec * NS_PER_SEC);
-	code = twctl_get_number(pay->twctl, "--fwmark", 1, UINT32_MAX, 0, &mark);
+	code = buyer_way_get_options(pay->twctl, &way);
 	if (code != 0)
 		return code;
-	pay->mark = (uint32_t)mark;
-	pay->device = twctl_args_get(&pay->twctl->args, "--device");
-	if (pay->device != NULL && (pay->device[0] == '\0' || strlen(pay->device) >= IF_NAMESIZE))
-		return twctl_fail_value(
-			pay->twctl, "--device", pay->device, "the name of a network interface"
-		);
-	pay->is_way_given = mark != 0 || pay->device != NULL;
+	pay->mark = way.mark;
+	pay->device = way.device;
+	pay->is_way_given = way.mark != 0 || way.device != NULL;
 	return 0;
 }
 
@@ -257,8 +254,7 @@ static const struct twctl_option options[] = {
 	 "of the own count that the node may claim beyond it (default 1, at least 4 MB)"},
 	{"--interval", "TIME", "between two vouchers on a quiet line, 1s to 1h (default 10s)"},
 	{"--interface", "NAME", "the tunnel (default: as provision named it)"},
-	{"--fwmark", "N", "mark of the requests (default: the tunnel's own, as wg shows it)"},
-	{"--device", "NAME", "network interface that the requests leave by, instead of a mark"},
+	BUYER_WAY_OPTIONS,
 	{"--api", "URL", "the node's API instead of the one in FILE"},
 	{"--rpc", "URL[,URL...]", "JSON-RPC endpoints instead of those in FILE"},
 	{"--once", NULL, "one voucher, then end"},

@@ -10,6 +10,7 @@
 #include "buyer_key.h"
 #include "buyer_peer.h"
 #include "buyer_usage.h"
+#include "buyer_way.h"
 #include "twctl.h"
 #include "twctl_qr.h"
 #include "twctl_units.h"
@@ -34,6 +35,7 @@ struct provision {
 	struct evm_signer *signer;
 	struct buyer_api api;
 	struct buyer_conf conf;
+	struct twctl_chain_way way;
 	char interface[IF_NAMESIZE];
 	char key_path[PATH_MAX];
 	char conf_path[PATH_MAX];
@@ -148,8 +150,13 @@ static int check_chain(struct provision *p)
 	bool is_there = false;
 	int code;
 
-	code = twctl_chain_connect(
-		p->twctl, urls != NULL ? urls : p->file.rpc, p->file.chain_id, false, &chain
+	code = twctl_chain_connect_by(
+		p->twctl,
+		urls != NULL ? urls : p->file.rpc,
+		p->file.chain_id,
+		false,
+		&p->way,
+		&chain
 	);
 	if (code != 0)
 		return code;
@@ -205,7 +212,8 @@ static int open_api(struct provision *p)
 	const char *url = twctl_args_get(&p->twctl->args, "--api");
 	struct buyer_api_conf conf = {
 		.url = url != NULL ? url : p->file.api_url,
-		.device = twctl_args_get(&p->twctl->args, "--device"),
+		.mark = p->way.mark,
+		.device = p->way.device,
 	};
 	char why[BUYER_API_WHY];
 
@@ -347,6 +355,8 @@ static int provision(struct provision *p)
 	int code = take_names(p);
 
 	if (code == 0)
+		code = buyer_way_get(p->twctl, p->twctl->args.positional[0], &p->way);
+	if (code == 0)
 		code = open_signer(p);
 	if (code == 0)
 		code = check_chain(p);
@@ -389,7 +399,7 @@ static const struct twctl_option options[] = {
 	{"--wait", "TIME", "for the node to see the purchase (default 5m)"},
 	{"--api", "URL", "the node's API instead of the one in the registry"},
 	{"--rpc", "URL[,URL...]", "JSON-RPC endpoints instead of those in FILE"},
-	{"--device", "NAME", "network interface that the requests leave by"},
+	BUYER_WAY_OPTIONS,
 	{NULL, NULL, NULL},
 };
 

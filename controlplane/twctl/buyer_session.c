@@ -4,7 +4,9 @@
 // session stands afterwards, as the escrow tells it; what is done already is not sent again.
 #include "buyer_asset.h"
 #include "buyer_chain.h"
+#include "buyer_end.h"
 #include "buyer_file.h"
+#include "buyer_way.h"
 #include "twctl.h"
 #include "twctl_units.h"
 
@@ -18,6 +20,7 @@
 
 struct opened {
 	struct buyer_file file;
+	struct twctl_chain_way way;
 	struct twctl_chain chain;
 	struct evm_purchase_session session;
 };
@@ -32,11 +35,15 @@ static int open_session(struct twctl *twctl, bool is_signing, struct opened *ret
 
 	if (buyer_file_load(twctl->args.positional[0], &ret->file, why) < 0)
 		return twctl_fail(twctl, TWCTL_EXIT_FAILED, "%s", why);
-	code = twctl_chain_connect(
+	code = buyer_way_get(twctl, twctl->args.positional[0], &ret->way);
+	if (code != 0)
+		return code;
+	code = twctl_chain_connect_by(
 		twctl,
 		urls != NULL ? urls : ret->file.rpc,
 		ret->file.chain_id,
 		is_signing,
+		&ret->way,
 		&ret->chain
 	);
 	if (code != 0)
@@ -213,6 +220,8 @@ static int run_end(struct twctl *twctl)
 	code = check_account(twctl, &o, false);
 	if (code == 0 && o.session.status != EVM_PURCHASE_OPEN) {
 		code = print_session(twctl, &o); // over already: nothing to send
+	} else if (code == 0 && twctl_args_get(&twctl->args, "--at-node") != NULL) {
+		code = buyer_end_at_node(twctl, &o.file, o.chain.signer, &o.way);
 	} else if (code == 0) {
 		evm_abi_writer_init(&w, call, sizeof(call));
 		evm_purchase_put_close(&w, o.file.session_id);
@@ -309,16 +318,27 @@ static int run_reclaim(struct twctl *twctl)
 
 static const struct twctl_option status_options[] = {
 	RPC_OPTION,
+	BUYER_WAY_OPTIONS,
+	{NULL, NULL, NULL},
+};
+static const struct twctl_option end_options[] = {
+	RPC_OPTION,
+	BUYER_CHAIN_KEY_OPTIONS,
+	{"--at-node", NULL, "ask the node to end it instead: no gas"},
+	{"--api", "URL", "the node's API instead of the one in FILE"},
+	BUYER_WAY_OPTIONS,
 	{NULL, NULL, NULL},
 };
 static const struct twctl_option sign_options[] = {
 	RPC_OPTION,
 	BUYER_CHAIN_KEY_OPTIONS,
+	BUYER_WAY_OPTIONS,
 	{NULL, NULL, NULL},
 };
 static const struct twctl_option dispute_options[] = {
 	RPC_OPTION,
 	BUYER_CHAIN_KEY_OPTIONS,
+	BUYER_WAY_OPTIONS,
 	{"--accept", "SIZE", "bytes that you accept; what vouchers cover cannot be disputed"},
 	{NULL, NULL, NULL},
 };
@@ -342,7 +362,7 @@ const struct twctl_command buyer_session_commands[] = {
 		.description = "Closes it on the chain. The node settles what was used, the rest "
 			       "comes back; if the node\n"
 			       "does not, reclaim it when the grace is over.\n",
-		.options = sign_options,
+		.options = end_options,
 		.min_positional = 1,
 		.max_positional = 1,
 	},

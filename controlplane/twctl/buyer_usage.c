@@ -130,9 +130,10 @@ static int read_document(
 	return 0;
 }
 
-static int load(const char *path, struct buyer_usage *ret, char why[BUYER_USAGE_WHY])
+int buyer_usage_load(const char *path, struct buyer_usage *ret, char why[BUYER_USAGE_WHY])
 {
 	char text[TEXT_CAP], detail[BUYER_USAGE_WHY];
+	struct buyer_usage usage = {0};
 	struct secret_file_why secret;
 	struct json_value *doc;
 	size_t len;
@@ -145,11 +146,13 @@ static int load(const char *path, struct buyer_usage *ret, char why[BUYER_USAGE_
 	}
 	r = json_parse_limited(&doc, text, len, &json_limits_request, detail, sizeof(detail));
 	if (r == 0) {
-		r = read_document(doc, ret, detail);
+		r = read_document(doc, &usage, detail);
 		json_free(doc);
 	}
 	if (r < 0)
 		snprintf(why, BUYER_USAGE_WHY, "%.200s holds no count: %.250s", path, detail);
+	else
+		*ret = usage;
 	return r;
 }
 
@@ -202,7 +205,7 @@ int buyer_usage_open(
 
 	if (fd < 0)
 		return fd;
-	r = load(path, &usage, why);
+	r = buyer_usage_load(path, &usage, why);
 	if (r == -ENOENT && interface != NULL) {
 		memcpy(usage.session_id, session_id, 32);
 		snprintf(usage.interface, sizeof(usage.interface), "%s", interface);

@@ -33,6 +33,11 @@ int buyer_usage_open(
 	char why[BUYER_USAGE_WHY]
 );
 
+// Reads path without the lock: what another process may be writing anew. Returns: 0; -ENOENT; -EBADMSG;
+// another -errno; why is set.
+int buyer_usage_load(const char *path, struct buyer_usage *ret, char why[BUYER_USAGE_WHY])
+	__attribute__((warn_unused_result));
+
 // Before the first count: an interface that is there now is counted from here, one that comes up later
 // from its beginning. Returns: 0; -errno.
 int buyer_usage_mark(struct buyer_usage *usage) __attribute__((warn_unused_result));
