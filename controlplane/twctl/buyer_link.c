@@ -94,9 +94,10 @@ bool buyer_link_read_removed(
 
 	// Lost messages (ENOBUFS) cost what passed since the last look, as without this.
 	while ((n = recv(fd, buffer, sizeof(buffer), 0)) > 0) {
-		int len = (int)n;
+		int len = (int)n; // NLMSG_NEXT may leave it below 0
 
-		for (const struct nlmsghdr *h = (const struct nlmsghdr *)buffer; NLMSG_OK(h, len);
+		for (const struct nlmsghdr *h = (const struct nlmsghdr *)buffer;
+		     len > 0 && NLMSG_OK(h, (uint32_t)len);
 		     h = NLMSG_NEXT(h, len)) {
 			if (take(h, last, ret))
 				is_there = true;
