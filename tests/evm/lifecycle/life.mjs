@@ -18,6 +18,8 @@ export const TOOL = join(dirname(SETTLE_TOOL), "../lifecycle/life_tool");
 export const MB = 1000000n;
 export const STEPS = () => execFileSync(TOOL, ["steps"], { encoding: "utf8" }).trim().split("\n");
 
+const AGAIN = "Resource temporarily unavailable";
+
 export class Life {
 	static async create(options = {}) {
 		const life = new this();
@@ -78,28 +80,37 @@ export class Life {
 	}
 
 	async ok(...words) {
-		const answer = await this.ask(...words);
-		assert.equal(answer.error ?? null, null, `${words.join(" ")}: ${JSON.stringify(answer)} ${this.err}`);
-		assert.equal(answer.ended, undefined, `${words.join(" ")}: ended by ${answer.ended}: ${this.err}`);
-		return answer;
+		return this.judge(words.join(" "), await this.ask(...words));
 	}
 
 	// Rounds, with a block before each.
 	async rounds(n = 3) {
 		for (let i = 0; i < n; i++) {
 			await this.chain.rpc("evm_mine");
-			const answer = await this.ask("tick");
-			if (answer.ended) return answer;
-			assert.equal(answer.error, null, answer.why + this.err);
+			await this.tick();
 		}
-		return {};
+	}
+
+	// The driver may say "again": the chain moved while it was asked, or showed too much at a time.
+	async tick() {
+		for (let i = 0; i < 20; i++) {
+			const answer = await this.ask("tick");
+			if (answer.error !== AGAIN) return this.judge("tick", answer);
+		}
+		assert.fail(`never read on: ${this.err}`);
+	}
+
+	judge(what, answer) {
+		assert.equal(answer.ended, undefined, `${what}: ended by ${answer.ended}: ${this.err}`);
+		assert.equal(answer.error ?? null, null, `${what}: ${answer.why} ${this.err}`);
+		return answer;
 	}
 
 	// Rounds until the session (or every one) is so; says where it stands if it never is.
 	async until(what, check, n = 60) {
 		let last;
 		for (let i = 0; i < n; i++) {
-			last = await this.list();
+			last = check.length > 0 ? await this.list() : undefined;
 			if (await check(last)) return last;
 			await this.rounds(1);
 		}
@@ -158,9 +169,7 @@ export class Life {
 		const depth = (await this.s.block()) - block;
 		await this.chain.rpc("anvil_rollback", depth);
 		await this.chain.rpc("anvil_mine", ethers.toQuantity(depth + 1));
-		// Asked in the middle of it, the driver may say "again".
-		for (let i = 0; i < 20; i++) if ((await this.ask("tick")).error === null) return;
-		assert.fail(`never read on after a reorganisation: ${this.err}`);
+		await this.tick();
 	}
 
 	// The chain's clock, not the host's.
