@@ -285,9 +285,27 @@ describe("finalizeBatch", () => {
 		);
 		const items = [];
 		for (let i = 0; i < 100; i++)
-			items.push(await item(f, await f.buy(), BigInt(i) * 100000000n));
+			items.push({
+				...(await item(f, await f.buy(), BigInt(i) * 100000000n)),
+				checkpointsRoot: ethers.id(`root ${i}`),
+			});
 		const receipt = await f.send(f.operator, "finalizeBatch", [f.nodeId, items]);
-		assert.equal(settled(receipt).length, 100);
+		assert.deepEqual(
+			receipt.events.map((e) => [
+				e.name,
+				e.args.sessionId,
+				e.args.path,
+				e.args.bytesUsed,
+				e.args.checkpointsRoot,
+			]),
+			items.map((x) => [
+				"SessionSettled",
+				x.sessionId,
+				0n,
+				x.bytesUsed,
+				x.checkpointsRoot,
+			]),
+		);
 	});
 });
 

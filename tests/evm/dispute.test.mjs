@@ -169,6 +169,7 @@ describe("proposals, disputes, attestors", () => {
 			await f.attestation(id, 5n * GB),
 		]);
 		assert.equal(event(settled, "SessionSettled").path, 3n);
+		assert.equal(event(settled, "SessionSettled").checkpointsRoot, ROOT);
 		assert.equal(event(settled, "RefundWithdrawn").amount, PRICE);
 		assert.equal((await f.session(id)).held, 0n);
 	});
@@ -329,8 +330,9 @@ describe("proposals, disputes, attestors", () => {
 			[
 				event(receipt, "SessionSettled").path,
 				event(receipt, "SessionSettled").bytesUsed,
+				event(receipt, "SessionSettled").checkpointsRoot,
 			],
-			[1n, 8n * GB],
+			[1n, 8n * GB, ROOT],
 		);
 		assert.equal(event(receipt, "SessionSettled").refund, 2n * PRICE);
 		await chain.rpc("evm_revert", snapshot);
