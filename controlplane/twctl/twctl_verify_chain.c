@@ -42,6 +42,17 @@ static int open_rpc(struct twctl *twctl, uint64_t chain_id, struct evm_rpc **ret
 	return 0;
 }
 
+// An execution names no root: the proposal's holds. A reclaim settles without any.
+static void take_settled(struct twctl_verify_chain *chain, const struct evm_escrow_event *event)
+{
+	chain->is_settled = true;
+	chain->settled_bytes = event->u.settled.bytes_used;
+	if (event->u.settled.path == EVM_ESCROW_EXECUTED)
+		return;
+	chain->has_root = event->u.settled.path != EVM_ESCROW_RECLAIMED;
+	memcpy(chain->root, event->u.settled.checkpoints_root, 32);
+}
+
 static void take_event(struct twctl_verify_chain *chain, const struct evm_escrow_event *event)
 {
 	switch (event->kind) {
@@ -59,10 +70,7 @@ static void take_event(struct twctl_verify_chain *chain, const struct evm_escrow
 		memcpy(chain->root, event->u.proposed.checkpoints_root, 32);
 		break;
 	case EVM_ESCROW_SETTLED:
-		chain->is_settled = true;
-		chain->has_root = true;
-		chain->settled_bytes = event->u.settled.bytes_used;
-		memcpy(chain->root, event->u.settled.checkpoints_root, 32);
+		take_settled(chain, event);
 		break;
 	case EVM_ESCROW_CLOSED:
 	case EVM_ESCROW_CLAIMED:

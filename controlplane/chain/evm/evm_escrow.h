@@ -136,6 +136,15 @@ void evm_escrow_put_resolve(struct evm_abi_writer *w, const struct evm_escrow_it
 #define EVM_ESCROW_EVENT_ENUM(id, signature) EVM_ESCROW_##id,
 enum evm_escrow_event_kind { EVM_ESCROW_EVENT_LIST(EVM_ESCROW_EVENT_ENUM) EVM_ESCROW_N_EVENT };
 
+// By which call a session was settled; IEscrowPayment.sol's Path.
+enum evm_escrow_path {
+	EVM_ESCROW_FINALIZED,
+	EVM_ESCROW_ATTESTED,
+	EVM_ESCROW_EXECUTED,
+	EVM_ESCROW_RESOLVED,
+	EVM_ESCROW_RECLAIMED,
+};
+
 struct evm_escrow_event {
 	enum evm_escrow_event_kind kind;
 	uint8_t session_id[32];
@@ -176,7 +185,7 @@ struct evm_escrow_event {
 			uint64_t resolve_until_sec;
 		} disputed;
 		struct {
-			uint8_t path;
+			uint8_t path; // enum evm_escrow_path
 			uint64_t bytes_used;
 			uint8_t checkpoints_root[32];
 			struct u256 operator_amount;
