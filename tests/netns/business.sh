@@ -130,8 +130,8 @@ control_restart() {
 	control_start
 }
 
-# business_up: all of it, node registered and selling.
-business_up() {
+# business_node_up: links and a node that knows no chain yet.
+business_node_up() {
 	topo_programs
 	make_tmp
 	mkdir -p "$tmp/run" "$tmp/state"
@@ -140,6 +140,11 @@ business_up() {
 	topo_write_config
 	dataplane_start
 	control_start
+}
+
+# business_up: all of it, node registered and selling.
+business_up() {
+	business_node_up
 	chain_up
 	contracts_deploy
 	node_register
@@ -153,9 +158,9 @@ buyer_tw() {
 	from_buyer "$twctl" buyer "$@"
 }
 
-# session_buy NAME MODE [OPTION...]: 1 GB for an hour; the buyer's file is $tmp/NAME.session, the id on
-# the chain ${chain_session[NAME]}, and the node's number for it ${node_session[NAME]}.
-declare -A chain_session=() node_session=()
+# session_buy NAME MODE [OPTION...]: 1 GB for an hour, seen by the node; the buyer's file is
+# $tmp/NAME.session, the id on the chain ${id_of[NAME]}.
+declare -A id_of=()
 session_buy() {
 	local name=$1 mode=$2
 	shift 2
@@ -163,5 +168,120 @@ session_buy() {
 		--key-file "$tmp/buyer.key" --node "$node_id" --gb 1 --duration 1h \
 		--max-price-per-gb $price_per_gb --mode "$mode" "$@" --json >"$tmp/$name.bought.json" ||
 		fail "buyer buy: $(cat "$tmp/$name.bought.json")"
-	chain_session[$name]=$(jq -r .session_id "$tmp/$name.bought.json")
+	id_of[$name]=$(jq -r .session_id "$tmp/$name.bought.json")
+	wait_or_fail 20 "the purchase at the node" tw session show "${id_of[$name]}"
+}
+
+# session_provision NAME TUN: key pair and configuration of a bought session, in $tmp/NAME.conf.
+session_provision() {
+	buyer_tw provision "$tmp/$1.session" --key-file "$tmp/buyer.key" --interface "$2" \
+		--out "$tmp/$1.conf" --json >"$tmp/$1.provisioned.json" ||
+		fail "buyer provision: $(cat "$tmp/$1.provisioned.json")"
+}
+
+# session_tunnel NAME TUN: its client; $tun, $inner_addr.
+session_tunnel() {
+	buyer_up "$1" "$2"
+	wait_or_fail 10 "the handshake" wg_is_connected
+}
+
+# wallet NAME COMMAND...: what another wallet than twctl sends to the node (wallet.mjs); the answer is in
+# $tmp/wallet.json.
+wallet() {
+	from_buyer node "$netns_dir/wallet.mjs" http://$office_addr:$api_port "$tmp/buyer.key" $chain_id \
+		"$escrow" "${id_of[$1]}" "${@:2}" >"$tmp/wallet.json" || fail "the wallet failed"
+}
+
+expect_status() { # STATUS: of the wallet's answer
+	expect_eq "the answer $(jq -c .reply "$tmp/wallet.json")" "$(jq .status "$tmp/wallet.json")" "$1"
+}
+
+# wallet_tunnel NAME [TUN]: a key pair made by hand and brought by the wallet; its client.
+wallet_tunnel() {
+	local key
+	key=$(wg genkey)
+	wallet "$1" peer "$node_id" "$(wg pubkey <<<"$key")"
+	expect_status 200
+	wait_or_fail 10 "session $1 in the data plane" session_is_ready "${id_of[$1]}"
+	jq -r .reply.config "$tmp/wallet.json" | sed "s|^PrivateKey = .*|PrivateKey = $key|" >"$tmp/$1.conf"
+	chmod 600 "$tmp/$1.conf"
+	buyer_up "$1" "${2:-tw$$b}"
+	wait_or_fail 10 "the handshake" wg_is_connected
+}
+
+# voucher NAME BYTES: signed by the wallet and taken by the node.
+voucher() {
+	wallet "$1" voucher "$2"
+	expect_status 200
+}
+
+# pay_start NAME: signs vouchers from now on, for the tunnel that provision named; $pay_pid. What it says
+# is in $tmp/NAME.pay.N.log, N counting its starts.
+declare -A pay_starts=()
+pay_start() {
+	pay_starts[$1]=$((${pay_starts[$1]:-0} + 1))
+	start "$tmp/$1.pay.${pay_starts[$1]}.log" taskset -c "$other_cpus" ip netns exec "$buyer" \
+		"$twctl" buyer pay "$tmp/$1.session" --key-file "$tmp/buyer.key" --interval 1s
+	pay_pid=$started
+}
+
+bought_get() { # NAME FILTER: of the session as the node sees it
+	session_get "${id_of[$1]}" "$2"
+}
+
+bought_has() { # NAME FILTER VALUE
+	[ "$(bought_get "$1" "$2")" = "$3" ]
+}
+
+bought_is() { # NAME STATUS: on the chain
+	[ "$(buyer_tw status "$tmp/$1.session" --json | jq -r .status)" = "$2" ]
+}
+
+# session_end NAME: by the buyer, before its time.
+session_end() {
+	buyer_tw end "$tmp/$1.session" --key-file "$tmp/buyer.key" --json >"$tmp/$1.ended.json" ||
+		fail "buyer end: $(cat "$tmp/$1.ended.json")"
+}
+
+session_refund() { # NAME: what is left of its deposit, to the buyer
+	buyer_tw reclaim "$tmp/$1.session" --key-file "$tmp/buyer.key" --json >"$tmp/$1.reclaimed.json" ||
+		fail "buyer reclaim: $(cat "$tmp/$1.reclaimed.json")"
+}
+
+# ---- what the chain says ---------------------------------------------------------------------
+
+# ledger NAME...: the chain's word about these sessions and everybody's balance, in $tmp/ledger.json.
+ledger() {
+	local role name
+	local -a roles=() ids=()
+	for role in "${!address[@]}"; do
+		roles+=("$role=${address[$role]}")
+	done
+	for name; do
+		ids+=("${id_of[$name]}")
+	done
+	in_ns "$chain" node "$netns_dir/ledger.mjs" $chain_rpc "$escrow" "${roles[@]}" -- "${ids[@]}" \
+		>"$tmp/ledger.json" || fail "the chain's ledger cannot be read"
+}
+
+ledger_get() { # NAME KEY
+	jq -r --arg id "${id_of[$1]}" ".sessions[] | select(.session_id == \$id) | .$2" "$tmp/ledger.json"
+}
+
+# expect_ledger NAME...: settled once, by the rules, and every balance is as they say.
+expect_ledger() {
+	ledger "$@"
+	expect_eq "what the ledger finds wrong" "$(jq -r '.disagreements | join("; ")' "$tmp/ledger.json")" ""
+}
+
+# session_verify NAME: whether its checkpoints are chained, signed by the signer that the chain names and
+# under the root that was settled; the answer is in $tmp/NAME.verified.json.
+session_verify() {
+	in_ns "$chain" "$twctl" --config "$tmp/tollwire.yaml" verify --session "${id_of[$1]}" \
+		--rpc $chain_rpc --chain-id $chain_id --escrow "$escrow" --json >"$tmp/$1.verified.json"
+}
+
+session_states() { # NAME: a JSON list of the states that it went through
+	tw session history "${id_of[$1]}" --json |
+		jq -c '[.history[].what | select(test(" -> "))] | [(.[0] | split(" -> ")[0])] + map(split(" -> ")[1])'
 }

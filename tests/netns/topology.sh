@@ -382,9 +382,9 @@ ordinary_sockets() {
 	rmem_before=''
 }
 
-# buyer_up NAME: session NAME's client in the buyer's namespace, shaped; $tun is its interface.
+# buyer_up NAME [TUN]: session NAME's client in the buyer's namespace, shaped; $tun is its interface.
 buyer_up() {
-	tun=tw$$a
+	tun=${2:-tw$$a}
 	wg_up "$tun" "$buyer"
 	wg_configure "$tun" "$buyer" "$tmp/$1.conf"
 	shape "$buyer" "$tun"
