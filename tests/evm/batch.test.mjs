@@ -277,6 +277,22 @@ describe("finalizeBatch", () => {
 		assert.equal(await count(), 2);
 	});
 
+	it("what was served is counted for the batch's own node", async () => {
+		const { f, chain } = c;
+		const nodeId = await f.register({}, f.stranger);
+		const items = [await item(f, await f.buy({ nodeId }), 3n * GB)];
+		await f.send(f.stranger, "finalizeBatch", [nodeId, items]);
+		const served = async (id) =>
+			(await chain.call(f.registry, f.stranger, "getNode", [id])).node
+				.servedBytes;
+		assert.deepEqual([await served(nodeId), await served(f.nodeId)], [3n * GB, 0n]);
+		const id = await f.buy({ nodeId, mode: Mode.optimistic });
+		await f.send(f.stranger, "proposeSettlement", [id, GB, ROOT]);
+		await chain.advance(2 * DAY);
+		await f.send(f.buyer, "executeBatch", [nodeId, [id]]);
+		assert.deepEqual([await served(nodeId), await served(f.nodeId)], [4n * GB, 0n]);
+	});
+
 	it("an empty batch is nothing; a hundred items settle in one", async () => {
 		const { f } = c;
 		assert.deepEqual(

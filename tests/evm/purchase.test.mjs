@@ -144,6 +144,18 @@ describe("createSession", () => {
 			);
 		}
 		await c.f.buy({ mode: Mode.optimistic, attestor: c.f.attestor });
+		// One that the node accepts no longer is refused from then on.
+		const order = await c.f.order({ mode: Mode.attested });
+		const drop = [c.f.nodeId, c.f.attestor, false];
+		await c.chain.send(c.f.registry, c.f.operator, "setAttestor", drop);
+		assert.equal(await c.f.registry.acceptsAttestor(c.f.nodeId, c.f.attestor), false);
+		await c.f.fails(
+			c.f.buyer,
+			"createSession",
+			Fixture.args(order),
+			{ value: 10n * PRICE },
+			"AttestorNotAccepted",
+		);
 	});
 
 	it("needs a voucher signer in voucher mode, where nothing else could ever pay", async () => {

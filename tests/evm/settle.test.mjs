@@ -266,15 +266,17 @@ describe("drawing", () => {
 		await f.fails(f.stranger, "withdrawRefunds", [ids, f.stranger], "NotBuyer");
 		for (const to of [NATIVE, f.escrow.target])
 			await f.fails(f.buyer, "withdrawRefunds", [ids, to], "BadAddress");
+		const told = await chain.call(f.escrow, f.buyer, "withdrawRefund", [ids[0]]);
+		assert.equal(told, 6n * PRICE);
 		await f.send(f.buyer, "withdrawRefund", [ids[0]]);
 		await f.fails(f.buyer, "withdrawRefund", [ids[0]], "NothingToWithdraw");
 		const fresh = ethers.Wallet.createRandom().address;
 		const receipt = await f.send(f.buyer, "withdrawRefunds", [[...ids, ids[1]], fresh]);
 		assert.deepEqual(
-			receipt.events.map((e) => [e.name, e.args.sessionId]),
+			receipt.events.map((e) => [e.name, ...e.args]),
 			[
-				["RefundWithdrawn", ids[1]],
-				["RefundWithdrawn", ids[2]],
+				["RefundWithdrawn", ids[1], fresh, 6n * PRICE],
+				["RefundWithdrawn", ids[2], fresh, 6n * PRICE],
 			],
 		);
 		assert.equal(await chain.balance(fresh), 12n * PRICE);
@@ -336,8 +338,20 @@ describe("drawing", () => {
 			await f.fails(f.payout, "withdrawTo", [NATIVE, to], "BadAddress");
 		await f.fails(f.operator, "withdraw", [NATIVE], "NothingToWithdraw");
 		const fresh = ethers.Wallet.createRandom().address;
-		await f.send(f.payout, "withdrawTo", [NATIVE, fresh]);
-		assert.equal(await chain.balance(fresh), (10n * PRICE * 99n) / 100n);
+		const due = (10n * PRICE * 99n) / 100n;
+		for (const [fn, args] of [
+			["withdraw", [NATIVE]],
+			["withdrawTo", [NATIVE, fresh]],
+		])
+			assert.equal(await chain.call(f.escrow, f.payout, fn, args), due);
+		const receipt = await f.send(f.payout, "withdrawTo", [NATIVE, fresh]);
+		assert.deepEqual(event(receipt, "Withdrawn").toArray(), [
+			f.payout,
+			NATIVE,
+			fresh,
+			due,
+		]);
+		assert.equal(await chain.balance(fresh), due);
 		await f.fails(f.payout, "withdraw", [NATIVE], "NothingToWithdraw");
 		await f.send(f.treasury, "withdraw", [NATIVE]);
 		assert.equal(await chain.balance(f.escrow.target), 0n);

@@ -255,6 +255,11 @@ describe("vouchers and claim", () => {
 		for (const n of [4n * GB, 4n * GB - 1n, 0n]) {
 			const repeat = await f.claim(id, n);
 			assert.deepEqual(repeat.events, []);
+			const voucher = await f.voucher(id, n);
+			assert.equal(
+				await c.chain.call(f.escrow, f.operator, "claim", [id, voucher]),
+				4n * GB,
+			);
 			assert.equal((await f.session(id)).claimedBytes, 4n * GB);
 		}
 		assert.equal(await f.withdrawable(f.payout), expected.operator);
