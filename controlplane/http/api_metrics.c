@@ -7,9 +7,11 @@
 
 #include "api.h"
 
+#include "controlplane/http/api_problem.h"
 #include "controlplane/settle/settle_record.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define CONTENT_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -180,6 +182,35 @@ static void put_store(struct openmetrics *om, struct db *db)
 	);
 }
 
+static void put_replies(struct openmetrics *om, const struct http_server_stats *stats)
+{
+	char status[8];
+
+	openmetrics_family(
+		om, OPENMETRICS_COUNTER, "tollwire_http_replies", NULL, "Replies, by their status."
+	);
+	for (int i = 0; i <= HTTP_STATUS_MAX; i++) {
+		snprintf(status, sizeof(status), "%d", i);
+		if (http_status_is_known(i))
+			openmetrics_put(
+				om, API_METRICS_LABEL("status", status), stats->n_replies[i]
+			);
+	}
+	openmetrics_family(
+		om,
+		OPENMETRICS_COUNTER,
+		"tollwire_api_problems",
+		NULL,
+		"Refusals of buyers' requests, by their problem type."
+	);
+	for (unsigned i = 0; i < API_N_PROBLEM; i++)
+		openmetrics_put(
+			om,
+			API_METRICS_LABEL("type", api_problem_name((enum api_problem)i)),
+			api_problem_count((enum api_problem)i)
+		);
+}
+
 static void put_http(struct openmetrics *om, const struct http_server *server)
 {
 	struct http_server_stats stats;
@@ -198,6 +229,7 @@ static void put_http(struct openmetrics *om, const struct http_server *server)
 	openmetrics_put(om, API_METRICS_LABEL("reason", "request"), stats.n_refused);
 	openmetrics_put(om, API_METRICS_LABEL("reason", "rate"), stats.n_over_rate);
 	openmetrics_put(om, API_METRICS_LABEL("reason", "slow"), stats.n_timeouts);
+	put_replies(om, &stats);
 	api_metrics_gauge(
 		om, "tollwire_http_connections", NULL, "Open connections.", stats.n_connections
 	);

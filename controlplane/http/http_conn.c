@@ -4,6 +4,7 @@
 #include "http_conn.h"
 
 #include "common/log.h"
+#include "controlplane/http/http_astray.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -95,6 +96,7 @@ static enum http_exchange_next conn_begin(struct http_conn *conn)
 	head.if_none_match = if_none_match;
 	head.has_transfer_encoding =
 		lws_hdr_total_length(conn->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
+	head.is_too_large = !http_astray_check_head(conn->wsi);
 	head.ticket = ++conn->pool->n_tickets;
 	head.client = conn->client == NULL ? 1 : (uintptr_t)conn->client;
 	conn->pool->stats.n_requests++;
@@ -246,6 +248,8 @@ static int conn_reply(struct http_conn *conn)
 	if (conn->exchange.reply.is_deferred)
 		return conn_defer(conn);
 	conn->is_deferred = conn->is_answered = false;
+	if (conn->exchange.reply.status <= HTTP_STATUS_MAX)
+		conn->pool->stats.n_replies[conn->exchange.reply.status]++;
 	if (http_exchange_is_refused(&conn->exchange))
 		conn->pool->stats.n_refused++;
 	conn_set_deadline(conn, conn->pool->conf.request_timeout_sec);
@@ -442,6 +446,14 @@ int http_conn_callback(
 		return conn->is_busy ? conn_write_body(conn) : 0;
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: // WebSocket upgrade: nothing here speaks it
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+		return -1;
+	case LWS_CALLBACK_CLOSED_HTTP:
+		conn->pool->stats.n_refused += http_astray_take_close();
+		return 0;
+	case LWS_CALLBACK_RAW_ADOPT:
+	case LWS_CALLBACK_RAW_RX:
+		conn->pool->stats.n_refused++;
+		http_astray_garbage(wsi);
 		return -1;
 	case LWS_CALLBACK_WSI_DESTROY:
 		conn_destroy(conn);

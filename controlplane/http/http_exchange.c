@@ -321,6 +321,8 @@ enum http_exchange_next http_exchange_begin(
 	}
 	if (head->retry_after_sec > 0)
 		refuse_rate(reply, head->retry_after_sec);
+	if (reply->status == 0 && head->is_too_large)
+		http_reply_problem(reply, 431, NULL, "the request line and headers are too large");
 	if (reply->status == 0)
 		find_route(exchange, conf, head);
 	if (reply->status == 0)

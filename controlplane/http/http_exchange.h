@@ -37,6 +37,7 @@ struct http_head {
 	uint64_t ticket, client; // http_request's
 	uint32_t retry_after_sec; // the client has asked too much: come back then; 0 = go on
 	bool has_transfer_encoding;
+	bool is_too_large; // request line and headers together
 };
 
 enum http_exchange_next {

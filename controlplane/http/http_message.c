@@ -155,38 +155,54 @@ const char *http_request_query(const struct http_request *request, const char *n
 	return NULL;
 }
 
+static const struct {
+	int status;
+	const char *text;
+} status_rows[] = {
+	{200, "OK"},
+	{201, "Created"},
+	{202, "Accepted"},
+	{204, "No Content"},
+	{304, "Not Modified"},
+	{400, "Bad Request"},
+	{401, "Unauthorized"},
+	{403, "Forbidden"},
+	{404, "Not Found"},
+	{405, "Method Not Allowed"},
+	{409, "Conflict"},
+	{411, "Length Required"},
+	{413, "Content Too Large"},
+	{414, "URI Too Long"},
+	{415, "Unsupported Media Type"},
+	{422, "Unprocessable Content"},
+	{429, "Too Many Requests"},
+	{431, "Request Header Fields Too Large"},
+	{500, "Internal Server Error"},
+	{501, "Not Implemented"},
+	{503, "Service Unavailable"},
+	{507, "Insufficient Storage"},
+};
+
+// Returns: NULL for a status that this server does not use.
+static const char *find_status(int status)
+{
+	for (size_t i = 0; i < sizeof(status_rows) / sizeof(status_rows[0]); i++) {
+		if (status_rows[i].status == status)
+			return status_rows[i].text;
+	}
+	return NULL;
+}
+
+bool http_status_is_known(int status)
+{
+	return find_status(status) != NULL;
+}
+
 const char *http_status_text(int status)
 {
-	static const struct {
-		int status;
-		const char *text;
-	} rows[] = {
-		{200, "OK"},
-		{201, "Created"},
-		{202, "Accepted"},
-		{204, "No Content"},
-		{304, "Not Modified"},
-		{400, "Bad Request"},
-		{401, "Unauthorized"},
-		{403, "Forbidden"},
-		{404, "Not Found"},
-		{405, "Method Not Allowed"},
-		{409, "Conflict"},
-		{411, "Length Required"},
-		{413, "Content Too Large"},
-		{414, "URI Too Long"},
-		{415, "Unsupported Media Type"},
-		{422, "Unprocessable Content"},
-		{429, "Too Many Requests"},
-		{500, "Internal Server Error"},
-		{501, "Not Implemented"},
-		{503, "Service Unavailable"},
-		{507, "Insufficient Storage"},
-	};
+	const char *text = find_status(status);
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (rows[i].status == status)
-			return rows[i].text;
-	}
+	if (text != NULL)
+		return text;
 	return status < 400 ? "OK" : "Error";
 }

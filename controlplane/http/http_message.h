@@ -15,6 +15,8 @@
 #define HTTP_MAX_QUERY 8 // parameters
 #define HTTP_QUERY_CAP 192 // bytes of one, "name=value", decoded
 
+#define HTTP_STATUS_MAX 599
+
 #define HTTP_BUYER_BYTES 20 // an EVM address
 
 enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE };
@@ -103,6 +105,9 @@ void http_reply_reader_error(struct http_reply *reply, const struct json_reader 
 
 // Returns: the value of a query parameter, "" when it has none; NULL when it is absent.
 const char *http_request_query(const struct http_request *request, const char *name);
+
+// Whether a reply of this server may have the status.
+bool http_status_is_known(int status);
 
 // Returns: the RFC 9110 reason phrase.
 const char *http_status_text(int status);

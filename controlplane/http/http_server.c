@@ -6,6 +6,7 @@
 #include "http_server.h"
 
 #include "common/log.h"
+#include "controlplane/http/http_astray.h"
 #include "controlplane/http/http_conn.h"
 #include "controlplane/http/http_listen.h"
 
@@ -225,6 +226,9 @@ static void on_lws_log(int level, const char *line)
 {
 	int len = (int)strcspn(line, "\n");
 
+	// Any client can cause it: it is counted, not logged.
+	if (http_astray_take_log(line))
+		return;
 	if (level & LLL_ERR)
 		log_warn("http", "libwebsockets: %.*s", len, line);
 	else
@@ -238,6 +242,7 @@ static int create_context(struct http_server *server)
 		.protocols = protocols,
 		.options = LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME |
 			LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS |
+			LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG |
 			(server->pool.conf.tls_certificate == NULL
 				 ? 0
 				 : LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT),
@@ -245,7 +250,9 @@ static int create_context(struct http_server *server)
 		.alpn = "http/1.1",
 		.timeout_secs = server->pool.conf.request_timeout_sec,
 		.keepalive_timeout = (int)server->pool.conf.idle_timeout_sec,
-		.max_http_header_data = 4096,
+		.listen_accept_role = "raw-skt", // what is no HTTP: http_astray.h
+		.listen_accept_protocol = "http",
+		.max_http_header_data = HTTP_ASTRAY_HEAD_BUFFER,
 		.max_http_header_pool = 128,
 		.fd_limit_per_thread = 2 * server->pool.conf.max_connections + 64,
 		.vhost_name = "tollwire",

@@ -96,6 +96,7 @@ struct http_server_stats {
 	uint64_t n_over_rate; // requests answered with 429
 	uint64_t n_timeouts; // slow clients cut off
 	uint32_t n_connections;
+	uint64_t n_replies[HTTP_STATUS_MAX + 1]; // by status
 };
 
 void http_server_stats(const struct http_server *server, struct http_server_stats *ret);

@@ -73,7 +73,10 @@ static int create_vhost(struct http_tcp *tcp, char *err, size_t err_len)
 		.alpn = "http/1.1",
 		.ssl_cert_filepath = tcp->certificate_path,
 		.ssl_private_key_filepath = tcp->key_path,
-		.options = tcp->key_path == NULL ? 0 : LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+		.options = LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG |
+			(tcp->key_path == NULL ? 0 : LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT),
+		.listen_accept_role = "raw-skt", // what is no HTTP: http_astray.h
+		.listen_accept_protocol = "http",
 	};
 	int r = 0;
 

@@ -269,6 +269,53 @@ static void test_garbage(void **state)
 	);
 }
 
+// What is no request at all, or one with too large a head, is told so like everything else.
+static void test_astray_gets_a_problem(void **state)
+{
+	static const char *const rows[] = {
+		"hello\r\n\r\n",
+		"BREW /ticks HTTP/1.1\r\nHost: x\r\n\r\n",
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+		"\x16\x03\x01\x02",
+		"GET /ticks HTTP/1.1\r\nHost: x\r\n\r\nrubbish\r\n\r\n",
+	};
+	char head[4096], body[4096], *large = malloc(65536);
+	int fd;
+
+	(void)state;
+	for (size_t i = 0; i < TEST_N_ROWS(rows); i++) {
+		fd = raw_http_connect(path);
+		raw_http_send(fd, rows[i], strlen(rows[i]));
+		int status = raw_http_read(fd, head, sizeof(head), body, sizeof(body));
+		if (status == 200) // a good one came first
+			status = raw_http_read(fd, head, sizeof(head), body, sizeof(body));
+		assert_int_equal(status, 400);
+		assert_non_null(strstr(head, "application/problem+json"));
+		assert_non_null(strstr(body, "\"status\":400"));
+		assert_true(raw_http_wait_closed(fd, 5000) >= 0);
+		close(fd);
+	}
+	// Known headers beyond 8192 bytes, and the connection goes on.
+	fd = raw_http_connect(path);
+	sprintf(large, "GET /ticks HTTP/1.1\r\nHost: x\r\nCookie: %09000d\r\n\r\n", 0);
+	raw_http_send(fd, large, strlen(large));
+	assert_int_equal(raw_http_read(fd, head, sizeof(head), body, sizeof(body)), 431);
+	assert_non_null(strstr(body, "\"status\":431"));
+	sprintf(large, "GET /ticks HTTP/1.1\r\nHost: x\r\nCookie: %08000d\r\n\r\n", 0);
+	raw_http_send(fd, large, strlen(large));
+	assert_int_equal(raw_http_read(fd, head, sizeof(head), body, sizeof(body)), 200);
+	close(fd);
+	// Beyond libwebsockets' buffer the connection just ends, as often as one likes.
+	sprintf(large, "GET /ticks HTTP/1.1\r\nHost: x\r\nX-Any: %040000d\r\n\r\n", 0);
+	for (int i = 0; i < 20; i++)
+		assert_true(raw_http_ask(path, large, body, sizeof(body)) <= 0);
+	assert_int_equal(
+		raw_http_ask(path, "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n", body, sizeof(body)),
+		200
+	);
+	free(large);
+}
+
 static void test_connection_is_kept(void **state)
 {
 	static const char get[] = "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -456,6 +503,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SERVER_TEST(test_requests),
 		SERVER_TEST(test_garbage),
+		SERVER_TEST(test_astray_gets_a_problem),
 		SERVER_TEST(test_connection_is_kept),
 		SERVER_TEST(test_pipelined_requests_are_answered_in_order),
 		SERVER_TEST(test_big_reply_arrives_whole),
