@@ -34,7 +34,7 @@ bought_set_up() {
 # captured NAME: what the captures saw of a session that is quiet now; its traffic ends here.
 declare -A delivered=() vouchers=([film]=0 [song]=0)
 captured() {
-	session_bill "${id_of[$1]}" >/dev/null
+	session_bill "${chain_session[$1]}" >/dev/null
 	captures_stop
 	delivered[$1]=$(($(count_out) + $(count_in)))
 }
@@ -61,7 +61,7 @@ pause_signing() { # PID of the download
 	local used
 	stop "$pay_pid"
 	wait_or_fail 20 "the gate closed at the credit" bought_has film .usage.gate quota
-	used=$(session_bill "${id_of[film]}")
+	used=$(session_bill "${chain_session[film]}")
 	kill -0 "$1" || fail "the download ended although nobody signed"
 	bought_has film .usage.gate quota || fail "the gate did not stay closed"
 	say "signing paused: gate closed after $((${used% *} + ${used#* })) bytes, the session waits"
@@ -113,7 +113,7 @@ bought_evaluate() {
 		"\(.fee_wei) to the platform, \(.refund_wei) back to the buyer"' "$tmp/ledger.json" |
 		while read -r line; do say "$line"; done
 	for name in film song; do
-		jq -c --slurpfile verified "$tmp/$name.verified.json" --arg id "${id_of[$name]}" \
+		jq -c --slurpfile verified "$tmp/$name.verified.json" --arg id "${chain_session[$name]}" \
 			--argjson states "$(session_states $name)" --arg delivered "${delivered[$name]}" \
 			--argjson vouchers "${vouchers[$name]}" '
 			.sessions[] | select(.session_id == $id) | {

@@ -29,6 +29,7 @@ price_per_gb=0.001
 # Who has which of the chain's funded accounts.
 declare -A account_index=(
 	[owner]=0 [treasury]=1 [operator]=2 [settler]=3 [payout]=4 [buyer]=5 [signer]=6 [attestor]=7
+	[other]=8
 )
 
 # ---- the chain -------------------------------------------------------------------------------
@@ -158,23 +159,25 @@ buyer_tw() {
 	from_buyer "$twctl" buyer "$@"
 }
 
+buyer_is=buyer # the account that buys and signs: buyer, or other
+
 # session_buy NAME MODE [OPTION...]: 1 GB for an hour, seen by the node; the buyer's file is
-# $tmp/NAME.session, the id on the chain ${id_of[NAME]}.
-declare -A id_of=()
+# $tmp/NAME.session, the id on the chain ${chain_session[NAME]}.
+declare -A chain_session=()
 session_buy() {
 	local name=$1 mode=$2
 	shift 2
 	buyer_tw buy "$tmp/$name.session" --rpc $chain_rpc --chain-id $chain_id --escrow "$escrow" \
-		--key-file "$tmp/buyer.key" --node "$node_id" --gb 1 --duration 1h \
+		--key-file "$tmp/$buyer_is.key" --node "$node_id" --gb 1 --duration 1h \
 		--max-price-per-gb $price_per_gb --mode "$mode" "$@" --json >"$tmp/$name.bought.json" ||
 		fail "buyer buy: $(cat "$tmp/$name.bought.json")"
-	id_of[$name]=$(jq -r .session_id "$tmp/$name.bought.json")
-	wait_or_fail 20 "the purchase at the node" tw session show "${id_of[$name]}"
+	chain_session[$name]=$(jq -r .session_id "$tmp/$name.bought.json")
+	wait_or_fail 20 "the purchase at the node" tw session show "${chain_session[$name]}"
 }
 
 # session_provision NAME TUN: key pair and configuration of a bought session, in $tmp/NAME.conf.
 session_provision() {
-	buyer_tw provision "$tmp/$1.session" --key-file "$tmp/buyer.key" --interface "$2" \
+	buyer_tw provision "$tmp/$1.session" --key-file "$tmp/$buyer_is.key" --interface "$2" \
 		--out "$tmp/$1.conf" --json >"$tmp/$1.provisioned.json" ||
 		fail "buyer provision: $(cat "$tmp/$1.provisioned.json")"
 }
@@ -188,8 +191,8 @@ session_tunnel() {
 # wallet NAME COMMAND...: what another wallet than twctl sends to the node (wallet.mjs); the answer is in
 # $tmp/wallet.json.
 wallet() {
-	from_buyer node "$netns_dir/wallet.mjs" http://$office_addr:$api_port "$tmp/buyer.key" $chain_id \
-		"$escrow" "${id_of[$1]}" "${@:2}" >"$tmp/wallet.json" || fail "the wallet failed"
+	from_buyer node "$netns_dir/wallet.mjs" http://$office_addr:$api_port "$tmp/$buyer_is.key" $chain_id \
+		"$escrow" "${chain_session[$1]}" "${@:2}" >"$tmp/wallet.json" || fail "the wallet failed"
 }
 
 expect_status() { # STATUS: of the wallet's answer
@@ -202,7 +205,7 @@ wallet_tunnel() {
 	key=$(wg genkey)
 	wallet "$1" peer "$node_id" "$(wg pubkey <<<"$key")"
 	expect_status 200
-	wait_or_fail 10 "session $1 in the data plane" session_is_ready "${id_of[$1]}"
+	wait_or_fail 10 "session $1 in the data plane" session_is_ready "${chain_session[$1]}"
 	jq -r .reply.config "$tmp/wallet.json" | sed "s|^PrivateKey = .*|PrivateKey = $key|" >"$tmp/$1.conf"
 	chmod 600 "$tmp/$1.conf"
 	buyer_up "$1" "${2:-tw$$b}"
@@ -221,12 +224,12 @@ declare -A pay_starts=()
 pay_start() {
 	pay_starts[$1]=$((${pay_starts[$1]:-0} + 1))
 	start "$tmp/$1.pay.${pay_starts[$1]}.log" taskset -c "$other_cpus" ip netns exec "$buyer" \
-		"$twctl" buyer pay "$tmp/$1.session" --key-file "$tmp/buyer.key" --interval 1s
+		"$twctl" buyer pay "$tmp/$1.session" --key-file "$tmp/$buyer_is.key" --interval 1s
 	pay_pid=$started
 }
 
 bought_get() { # NAME FILTER: of the session as the node sees it
-	session_get "${id_of[$1]}" "$2"
+	session_get "${chain_session[$1]}" "$2"
 }
 
 bought_has() { # NAME FILTER VALUE
@@ -239,12 +242,12 @@ bought_is() { # NAME STATUS: on the chain
 
 # session_end NAME: by the buyer, before its time.
 session_end() {
-	buyer_tw end "$tmp/$1.session" --key-file "$tmp/buyer.key" --json >"$tmp/$1.ended.json" ||
+	buyer_tw end "$tmp/$1.session" --key-file "$tmp/$buyer_is.key" --json >"$tmp/$1.ended.json" ||
 		fail "buyer end: $(cat "$tmp/$1.ended.json")"
 }
 
 session_refund() { # NAME: what is left of its deposit, to the buyer
-	buyer_tw reclaim "$tmp/$1.session" --key-file "$tmp/buyer.key" --json >"$tmp/$1.reclaimed.json" ||
+	buyer_tw reclaim "$tmp/$1.session" --key-file "$tmp/$buyer_is.key" --json >"$tmp/$1.reclaimed.json" ||
 		fail "buyer reclaim: $(cat "$tmp/$1.reclaimed.json")"
 }
 
@@ -258,14 +261,14 @@ ledger() {
 		roles+=("$role=${address[$role]}")
 	done
 	for name; do
-		ids+=("${id_of[$name]}")
+		ids+=("${chain_session[$name]}")
 	done
 	in_ns "$chain" node "$netns_dir/ledger.mjs" $chain_rpc "$escrow" "${roles[@]}" -- "${ids[@]}" \
 		>"$tmp/ledger.json" || fail "the chain's ledger cannot be read"
 }
 
 ledger_get() { # NAME KEY
-	jq -r --arg id "${id_of[$1]}" ".sessions[] | select(.session_id == \$id) | .$2" "$tmp/ledger.json"
+	jq -r --arg id "${chain_session[$1]}" ".sessions[] | select(.session_id == \$id) | .$2" "$tmp/ledger.json"
 }
 
 # expect_ledger NAME...: settled once, by the rules, and every balance is as they say.
@@ -277,11 +280,11 @@ expect_ledger() {
 # session_verify NAME: whether its checkpoints are chained, signed by the signer that the chain names and
 # under the root that was settled; the answer is in $tmp/NAME.verified.json.
 session_verify() {
-	in_ns "$chain" "$twctl" --config "$tmp/tollwire.yaml" verify --session "${id_of[$1]}" \
+	in_ns "$chain" "$twctl" --config "$tmp/tollwire.yaml" verify --session "${chain_session[$1]}" \
 		--rpc $chain_rpc --chain-id $chain_id --escrow "$escrow" --json >"$tmp/$1.verified.json"
 }
 
 session_states() { # NAME: a JSON list of the states that it went through
-	tw session history "${id_of[$1]}" --json |
+	tw session history "${chain_session[$1]}" --json |
 		jq -c '[.history[].what | select(test(" -> "))] | [(.[0] | split(" -> ")[0])] + map(split(" -> ")[1])'
 }

@@ -6,9 +6,9 @@
 //
 //	node ledger.mjs RPC-URL ESCROW ROLE=ADDRESS... [-- SESSION-ID...]
 //
-// ROLEs: buyer, payout, treasury, and others whose balance nothing but gas may have touched. Prints
-// {sessions: [...], disagreements: [...]}; a session that is not settled has settle_tx null. Amounts
-// are decimal strings. Exit code 0 whatever was found: who asks decides.
+// ROLEs are names for the accounts: each must have gained what its sessions say, and those that are no
+// party nothing. Prints {sessions: [...], disagreements: [...]}; a session that is not settled has
+// settle_tx null. Amounts are decimal strings. Exit code 0 whatever was found: who asks decides.
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -82,6 +82,7 @@ async function read_session(id, events) {
 		session_id: id,
 		mode: ["voucher", "attested", "optimistic"][Number(created.args.mode)],
 		asset: terms.asset,
+		parties: { buyer: created.args.buyer, payout: terms.payout, treasury: terms.treasury },
 		escrow_wei: deposit,
 		settle_tx: null,
 		held_wei: view.held,
@@ -133,11 +134,13 @@ function balance_of(asset, address, block) {
 // Every account has what it began with, less its gas, and what the sessions gave and took.
 async function check_balances(asset, sessions, from, head, gas) {
 	const total = (key) => sum(sessions.map((s) => s[key] ?? 0n));
-	const due = {
-		buyer: -total("cost_wei") - total("held_wei"),
-		payout: total("operator_wei"),
-		treasury: total("fee_wei"),
-	};
+	const due = new Map();
+	const owe = (address, amount) => due.set(address, (due.get(address) ?? 0n) + (amount ?? 0n));
+	for (const session of sessions) {
+		owe(session.parties.buyer, -(session.cost_wei ?? 0n) - session.held_wei);
+		owe(session.parties.payout, session.operator_wei);
+		owe(session.parties.treasury, session.fee_wei);
+	}
 	let credits = 0n;
 	for (const [role, address] of Object.entries(roles)) {
 		const gained =
@@ -146,7 +149,7 @@ async function check_balances(asset, sessions, from, head, gas) {
 			(asset === NATIVE ? gas.get(address) : 0n);
 		const credit = await escrow.withdrawable(address, asset);
 		credits += credit;
-		expect(`${role}: gained`, gained + credit, due[role] ?? 0n);
+		expect(`${role}: gained`, gained + credit, due.get(address) ?? 0n);
 	}
 	expect(
 		"the escrow's own balance",
