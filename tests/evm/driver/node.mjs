@@ -21,12 +21,13 @@ export async function freePort() {
 }
 
 export class ApiNode {
-	// settlement: of the harness. yaml: more lines of the chain's entry, and at the end.
-	static async start(settlement, { rpc = settlement.chain.url, chain = "", yaml = "" } = {}) {
+	// settlement: of the harness. yaml: more lines of the chain's entry, of usage, and at the end.
+	static async start(settlement, { rpc = settlement.chain.url, chain = "", usage = "", yaml = "" } = {}) {
 		const node = new ApiNode();
 		node.dir = join(settlement.dir, "node");
 		for (const dir of ["", "run", "state"]) mkdirSync(join(node.dir, dir));
 		writeFileSync(join(node.dir, "state/admin.token"), ADMIN + "\n", { mode: 0o600 });
+		writeFileSync(join(node.dir, "state/usage-signer.key"), Chain.wallet(9).privateKey, { mode: 0o600 });
 		writeFileSync(join(node.dir, "state/settler.key"), Chain.wallet(3).privateKey, { mode: 0o600 });
 		node.port = await freePort();
 		node.yaml = join(node.dir, "node.yaml");
@@ -39,7 +40,7 @@ ports:
   - {name: wan, devargs: "net_ring0", role: both, address: 198.51.100.2/24, gateway: 198.51.100.1}
 usage:
   poll_interval_ms: 100
-chains:
+${usage}chains:
   - name: anvil
     id: ${settlement.chain.chainId}
     endpoints: ["${rpc}"]
