@@ -199,6 +199,41 @@ describe("the reference split", () => {
 		}
 	});
 
+	it("the fee is of the floored cost, and of all bytes so far, never of a step", async () => {
+		const { f, chain } = c;
+		const sell = async (price, fee) => {
+			await chain.send(f.registry, f.operator, "setPrice", [
+				f.nodeId,
+				NATIVE,
+				price,
+			]);
+			await chain.send(f.escrow, f.owner, "setFee", [fee]);
+			return f.buy({}, { price });
+		};
+		// Cost 30.04, floored to 30; 3.33 % of that is 0.999, of 30.04 it would be 1.0003.
+		let settled = event(
+			await f.finalize(await sell(30040n, 333), 1000000n),
+			"SessionSettled",
+		);
+		assert.deepEqual([settled.operatorAmount, settled.feeAmount], [30n, 0n]);
+		// 99 a GB at 1 %: no fee for the first, nor for the second alone, but 1 for both.
+		const id = await sell(99n, 100);
+		const steps = [];
+		for (const n of [GB, 2n * GB]) {
+			const claimed = event(await f.claim(id, n), "SessionClaimed");
+			steps.push([claimed.operatorAmount, claimed.feeAmount]);
+		}
+		assert.deepEqual(steps, [
+			[99n, 0n],
+			[98n, 1n],
+		]);
+		settled = event(await f.finalize(id, 2n * GB), "SessionSettled");
+		assert.deepEqual(
+			[settled.operatorAmount, settled.feeAmount, settled.refund],
+			[197n, 1n, 792n],
+		);
+	});
+
 	it("the largest session there can be: 2^32 - 1 GB at 2^96 - 1, to the last unit", async () => {
 		const { f, chain } = c;
 		const [price, gb] = [(1n << 96n) - 1n, (1n << 32n) - 1n];
