@@ -102,13 +102,16 @@ static int settle_outbox_list(struct settle_outbox *outbox)
 
 	outbox->n_open = 0;
 	outbox->n_done = 0;
+	outbox->is_crowded = false;
 	db_txn_begin_read(&txn, outbox->conf.db);
 	db_iter_init(&iter, &txn, DB_SETTLE_LIVE, NULL);
 	while (db_iter_next(&iter)) {
 		if (!settle_tx_get(&txn, db_key_first(&iter.key), &tx) ||
 		    tx.chain_id != outbox->conf.chain.chain_id)
 			continue;
-		if (tx.state != SETTLE_TX_DONE && outbox->n_open < SETTLE_OUTBOX_OPEN_MAX)
+		if (tx.state != SETTLE_TX_DONE && outbox->n_open == SETTLE_OUTBOX_OPEN_MAX)
+			outbox->is_crowded = true;
+		else if (tx.state != SETTLE_TX_DONE)
 			outbox->open[outbox->n_open++] = tx.id;
 		else if (tx.state == SETTLE_TX_DONE && outbox->n_done < SETTLE_OUTBOX_DONE_MAX)
 			outbox->done[outbox->n_done++] =
@@ -153,8 +156,12 @@ static int settle_outbox_watch_done(struct settle_outbox *outbox)
 		if (r == 0 && tx.state == SETTLE_TX_DONE)
 			r = settle_outbox_recheck(outbox, &tx);
 		is_intact |= r == 0 && tx.state == SETTLE_TX_DONE;
-		if (r == 0 && tx.state != SETTLE_TX_DONE && outbox->n_open < SETTLE_OUTBOX_OPEN_MAX)
-			outbox->open[outbox->n_open++] = tx.id;
+		if (r == 0 && tx.state != SETTLE_TX_DONE) {
+			if (outbox->n_open < SETTLE_OUTBOX_OPEN_MAX)
+				outbox->open[outbox->n_open++] = tx.id;
+			else
+				outbox->is_crowded = true;
+		}
 	}
 	return r;
 }
@@ -312,6 +319,46 @@ static int settle_outbox_form_and_send(struct settle_outbox *outbox)
 	return r;
 }
 
+// Held items are told of at the start, too, until the last was retried or got a newer content.
+static int settle_outbox_watch_held(struct settle_outbox *outbox)
+{
+	struct settle_item item;
+	struct db_txn txn;
+	struct db_iter iter;
+	uint64_t n_held = 0, id = 0;
+	int r;
+
+	if (outbox->is_held_known && !outbox->is_alert[SETTLE_ALERT_ITEM_HELD])
+		return 0;
+	db_txn_begin_read(&txn, outbox->conf.db);
+	db_iter_init(&iter, &txn, DB_SETTLE_ITEMS, NULL);
+	while (db_iter_next(&iter)) {
+		if (!settle_item_get(&txn, db_key_first(&iter.key), &item) ||
+		    item.chain_id != outbox->conf.chain.chain_id || item.state != SETTLE_ITEM_HELD)
+			continue;
+		n_held++;
+		id = item.id;
+	}
+	db_iter_fini(&iter);
+	r = settle_outbox_commit(outbox, &txn);
+	if (r < 0)
+		return r;
+	outbox->is_held_known = true;
+	if (n_held == 0)
+		settle_outbox_calm(outbox, SETTLE_ALERT_ITEM_HELD);
+	else
+		settle_outbox_alert(
+			outbox,
+			SETTLE_ALERT_ITEM_HELD,
+			"chain %" PRIu64 ": %" PRIu64 " settlements are held, the last is %" PRIu64
+			"; see settle list",
+			outbox->conf.chain.chain_id,
+			n_held,
+			id
+		);
+	return 0;
+}
+
 // The head of this round, and how far a second endpoint goes along with it.
 static int settle_outbox_look(struct settle_outbox *outbox)
 {
@@ -356,7 +403,10 @@ int settle_outbox_poll(struct settle_outbox *outbox)
 		is_under_way |= tx.state == SETTLE_TX_INTENT || tx.state == SETTLE_TX_SIGNED ||
 			tx.state == SETTLE_TX_SENT;
 	}
-	if (r == 0 && !is_under_way)
+	// The one on its way may be among those that this round did not look at.
+	if (r == 0 && !is_under_way && !outbox->is_crowded)
 		r = settle_outbox_form_and_send(outbox);
+	if (r == 0)
+		r = settle_outbox_watch_held(outbox);
 	return r;
 }

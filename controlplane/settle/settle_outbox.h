@@ -27,6 +27,7 @@
 	X(NEEDS_REVIEW, "needs_review", "a transaction is not final after many polls") \
 	X(LOW_BALANCE, "low_balance", "the account does not cover the next transaction") \
 	X(FEE_CEILING, "fee_ceiling", "the chain asks for more than the configured ceiling") \
+	X(ATTEMPTS, "attempts", "a transaction has been priced as often as can be") \
 	X(REORGANISED, "reorganised", "a block with one of our transactions is gone") \
 	X(NONCE_TAKEN, "nonce_taken", "somebody else uses the account's key") \
 	X(NONCE_GAP, "nonce_gap", "an account nonce before a transaction's own is nobody's") \

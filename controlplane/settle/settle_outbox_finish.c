@@ -119,6 +119,8 @@ static int settle_outbox_finish(
 	*tx = next;
 	settle_outbox_calm(outbox, SETTLE_ALERT_NEEDS_REVIEW);
 	settle_outbox_calm(outbox, SETTLE_ALERT_REORGANISED);
+	settle_outbox_calm(outbox, SETTLE_ALERT_FEE_CEILING);
+	settle_outbox_calm(outbox, SETTLE_ALERT_ATTEMPTS);
 	settle_outbox_calm(outbox, SETTLE_ALERT_NONCE_TAKEN);
 	settle_outbox_calm(outbox, SETTLE_ALERT_NONCE_GAP);
 	settle_outbox_calm(outbox, SETTLE_ALERT_REVERTED);

@@ -33,6 +33,8 @@ struct settle_outbox {
 	// What this round looks at.
 	uint64_t open[SETTLE_OUTBOX_OPEN_MAX];
 	size_t n_open;
+	bool is_crowded; // there are more open ones than this
+	bool is_held_known; // whether held items were looked for since the start
 	struct settle_outbox_done done[SETTLE_OUTBOX_DONE_MAX];
 	size_t n_done;
 	struct settle_batch lots[SETTLE_OUTBOX_LOTS_MAX];

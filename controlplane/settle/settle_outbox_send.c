@@ -277,7 +277,55 @@ int settle_outbox_send(struct settle_outbox *outbox, struct settle_tx *tx)
 	return 0;
 }
 
-// Signs the same call again, for more. The last price stands when the ceiling is reached.
+// What to offer next. The last price stands when the ceiling is reached, and -EDQUOT is returned. The
+// last attempt that there is room for offers all that the ceiling allows, since none can follow it.
+static int settle_outbox_next_fees(
+	struct settle_outbox *outbox,
+	const struct settle_tx *tx,
+	const struct chain_fees *suggested,
+	struct chain_fees *ret
+)
+{
+	const struct chain_fees *last = &tx->attempts[tx->n_attempts - 1].fees;
+	char offered[U256_DEC_SIZE], ceiling[U256_DEC_SIZE];
+	struct chain_fees wanted = *suggested;
+
+	u256_format_dec(last->max_fee_wei, offered);
+	u256_format_dec(outbox->conf.fee_ceiling_wei, ceiling);
+	if (tx->n_attempts + 1 >= SETTLE_ATTEMPTS_MAX)
+		wanted.max_fee_wei = outbox->conf.fee_ceiling_wei;
+	if (settle_fee_next(last, &wanted, outbox->conf.fee_ceiling_wei, ret) < 0) {
+		settle_outbox_alert(
+			outbox,
+			SETTLE_ALERT_FEE_CEILING,
+			"chain %" PRIu64 ": transaction %" PRIu64
+			" offers %s wei a unit of gas and is not mined; more would pass the "
+			"ceiling, which is %s",
+			tx->chain_id,
+			tx->id,
+			offered,
+			ceiling
+		);
+		return -EDQUOT;
+	}
+	if (tx->n_attempts < SETTLE_ATTEMPTS_MAX)
+		return 0;
+	settle_outbox_alert(
+		outbox,
+		SETTLE_ALERT_ATTEMPTS,
+		"chain %" PRIu64 ": transaction %" PRIu64
+		" was offered at %u prices, the last %s wei a "
+		"unit of gas, and is not mined; it waits at that price though the ceiling is %s",
+		tx->chain_id,
+		tx->id,
+		tx->n_attempts,
+		offered,
+		ceiling
+	);
+	return -EDQUOT;
+}
+
+// Signs the same call again, for more.
 static int settle_outbox_reprice(struct settle_outbox *outbox, struct settle_tx *tx)
 {
 	const struct chain_driver *chain = &outbox->conf.chain;
@@ -293,14 +341,7 @@ static int settle_outbox_reprice(struct settle_outbox *outbox, struct settle_tx 
 	r = settle_outbox_quote(outbox, NULL, &account, &suggested, NULL, why);
 	if (r < 0)
 		return settle_outbox_chain_error(outbox, r, why);
-	if (tx->n_attempts == SETTLE_ATTEMPTS_MAX ||
-	    settle_fee_next(
-		    &tx->attempts[tx->n_attempts - 1].fees,
-		    &suggested,
-		    outbox->conf.fee_ceiling_wei,
-		    &fees
-	    ) < 0) {
-		settle_outbox_fee_alert(outbox, &suggested);
+	if (settle_outbox_next_fees(outbox, tx, &suggested, &fees) < 0) {
 		outbox->priced_ns = clock_mono_ns(outbox->conf.clock);
 		return 0;
 	}

@@ -172,6 +172,8 @@ static bool settle_queue_is_same(
 	     memcmp(old->attestation_r, new->attestation_r, 32) != 0 ||
 	     memcmp(old->attestation_vs, new->attestation_vs, 32) != 0))
 		return false;
+	if (request->kind == CHAIN_CALL_EXECUTE)
+		return true; // its bytes and root are the proposal's
 	if (request->kind == CHAIN_CALL_CLAIM)
 		return new->voucher_bytes <= old->voucher_bytes;
 	return old->bytes_used ==

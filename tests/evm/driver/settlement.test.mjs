@@ -81,6 +81,8 @@ scenario("a held item can be retried", async (s) => {
 	assert.equal((await s.list()).items[0].state, "held");
 	const args = [order.nodeId, order.dataGB, order.duration, order.mode, order.voucherSigner, order.attestor, order.salt, order.termsHash];
 	await s.f.send(s.f.buyer, "createSession", args, { value: 10n * PRICE });
+	// Told again after a restart, and over once it was retried.
+	assert.match((await s.finish()).err, /alert item_held: .*1 settlements are held, the last is 1/);
 	assert.equal((await start(s.args({}, "retry", "1")).ended).status, 0);
 	await s.finish();
 	await s.assertSettledOnce([item]);
@@ -116,7 +118,7 @@ scenario("a fee spike: nothing above the ceiling, an alert, settled when it is o
 	const spike = setInterval(() => s.chain.rpc("anvil_setNextBlockBaseFeePerGas", ethers.toQuantity(100n * GWEI)).catch(() => {}), 10);
 	await s.chain.rpc("anvil_setNextBlockBaseFeePerGas", ethers.toQuantity(100n * GWEI));
 	s.pump(30);
-	await until("the alert", () => /alert fee_ceiling: .*ceiling is 40000000000/.test(run.soFar().err));
+	await until("the alert", () => /alert fee_ceiling: .*(ceiling is|ceiling, which is) 40000000000/.test(run.soFar().err));
 	await delay(600);
 	clearInterval(spike);
 	s.pump(0);
@@ -147,6 +149,27 @@ scenario("a transaction that is too cheap is priced again under the same account
 	const { txs } = await s.list();
 	assert.equal(txs.length, 1);
 	assert.ok(txs[0].attempts >= 2, "it was priced once only");
+});
+
+scenario("as many prices as can be: the last offers the whole ceiling, and is told by name", async (s) => {
+	const list = await s.sessions(1);
+	await s.queue(list);
+	await s.automine(false);
+	const changes = { resend_ms: 1000, reprice_ms: 1 };
+	const run = s.startRun({ ...changes, ceiling: 500n * GWEI });
+	await until("the alert", () => /alert fee_ceiling: .*transaction 1 offers 500000000000 wei/.test(run.soFar().err));
+	run.child.kill("SIGKILL");
+	await run.ended;
+	const [tx] = (await s.list()).txs;
+	assert.deepEqual([tx.attempts, tx.maxFee, tx.nonce], [16, String(500n * GWEI), 0]);
+	// Somebody raises the ceiling: there is no room for another price.
+	const again = s.startRun(changes);
+	await until("the alert", () => /alert attempts: .*at 16 prices.*waits at that price/.test(again.soFar().err));
+	s.pump(30);
+	const result = await again.ended;
+	assert.equal(result.status, 0, result.err);
+	assert.match(result.err, /calm attempts/);
+	await s.assertSettledOnce(list);
 });
 
 scenario("somebody else uses the key: told, and settled with the next account nonce", async (s) => {
