@@ -49,7 +49,7 @@ int buyer_api_open(
 {
 	const struct http_client_conf http = {
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
-		.timeout_ms = TIMEOUT_MS,
+		.timeout_ms = conf->timeout_ms != 0 ? conf->timeout_ms : TIMEOUT_MS,
 		.response_max_bytes = RESPONSE_MAX,
 		.mark = conf->mark,
 		.device = conf->device,

@@ -18,6 +18,7 @@
 struct buyer_api_conf {
 	const char *url; // as the registry has it
 	uint8_t session_id[32];
+	uint32_t timeout_ms; // of an exchange; 0: 15 s
 	uint32_t mark; // see http_client_conf
 	const char *device; // kept
 	const char *

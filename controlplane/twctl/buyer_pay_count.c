@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define SAVE_NS 1000000000ull
+#define COMING_UP_NS 1000000000ull
 
 uint64_t buyer_pay_own_bytes(const struct buyer_pay *pay)
 {
@@ -34,7 +35,9 @@ static int fail_count(const struct buyer_pay *pay, int r)
 static void tell_up(struct buyer_pay *pay)
 {
 	buyer_pay_tell(pay, "interface_up", "counting %s", pay->usage.interface);
-	pay->way_checked_ns = 0; // it may have another mark now
+	// It may have another mark now; whoever brings it up sets mark and routes a moment later.
+	pay->way_checked_ns = 0;
+	buyer_pace_again(&pay->pace, clock_mono_ns(&clock_system), COMING_UP_NS);
 	pay->is_merged = buyer_link_check_merged(pay->usage.interface);
 	if (pay->is_merged)
 		buyer_pay_tell(

@@ -16,6 +16,9 @@
 
 #define LOOK_AGAIN_NS 250000000ull // at a claim that is held
 #define WAY_CHECK_NS 2000000000ull
+#define NO_WAY_CHECK_NS 500000000ull
+// A connection from before the tunnel came up ends in it without a word.
+#define TIMEOUT_MS 5000
 
 static uint64_t now_ns(void)
 {
@@ -34,11 +37,11 @@ uint64_t buyer_pay_bought_bytes(const struct buyer_pay *pay)
 static void find_way(struct buyer_pay *pay)
 {
 	char why[BUYER_ROUTE_WHY];
+	uint64_t wait_ns = pay->mark == 0 ? NO_WAY_CHECK_NS : WAY_CHECK_NS;
 	uint32_t mark = 0;
 
-	if (pay->is_way_given)
-		return;
-	if (pay->way_checked_ns != 0 && now_ns() - pay->way_checked_ns < WAY_CHECK_NS)
+	if (pay->is_way_given ||
+	    (pay->way_checked_ns != 0 && now_ns() - pay->way_checked_ns < wait_ns))
 		return;
 	pay->way_checked_ns = now_ns();
 	// No such tunnel: then there is nothing to go round.
@@ -56,6 +59,7 @@ static int open_way(struct buyer_pay *pay, char why[BUYER_API_WHY])
 {
 	struct buyer_api_conf conf = {
 		.url = pay->url,
+		.timeout_ms = TIMEOUT_MS,
 		.mark = pay->mark,
 		.device = pay->device,
 		.address = pay->usage.api_address,
