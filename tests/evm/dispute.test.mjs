@@ -103,8 +103,9 @@ describe("proposals, disputes, attestors", () => {
 		assert.ok(expiry > year_2106);
 		await propose(id, 6n * GB);
 		assert.equal((await f.session(id)).deadline, expiry);
-		await chain.setTime(expiry - 1n);
+		await chain.setTime(expiry - 2n);
 		await f.fails(f.stranger, "execute", [id], "WindowOpen");
+		await chain.rpc("evm_setNextBlockTimestamp", Number(expiry - 1n));
 		await f.send(f.buyer, "dispute", [id, GB]);
 		const { deadline } = await f.session(id);
 		assert.equal(deadline, BigInt((await chain.now()) + 7 * DAY));

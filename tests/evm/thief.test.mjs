@@ -824,7 +824,7 @@ describe("chains, forks and reorganisations", () => {
 		await f.send(f.operator, "proposeSettlement", [id, 5n * GB, ROOT]);
 		let { deadline } = await f.session(id);
 		for (const [time, open] of [
-			[deadline - 1n, true],
+			[deadline - 2n, true],
 			[deadline, false],
 		]) {
 			await chain.setTime(time);
@@ -832,6 +832,7 @@ describe("chains, forks and reorganisations", () => {
 			assert.equal(await allowed(f.buyer, "dispute", [id, 0n]), open);
 			if (open) {
 				const snapshot = await chain.snapshot();
+				await chain.rpc("evm_setNextBlockTimestamp", Number(deadline - 1n));
 				await f.send(f.buyer, "dispute", [id, 0n]);
 				({ deadline } = await f.session(id));
 				const args = [id, GB, ROOT, await f.attestation(id, GB)];
