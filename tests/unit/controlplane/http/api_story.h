@@ -8,6 +8,7 @@
 #include "controlplane/chain/evm/evm_eip712.h"
 #include "controlplane/chain/evm/evm_hex.h"
 #include "controlplane/http/api.h"
+#include "controlplane/http/api_challenge.h"
 #include "controlplane/http/api_problem.h"
 #include "controlplane/http/api_token.h"
 #include "controlplane/http/http_exchange.h"
@@ -25,6 +26,7 @@
 struct api_story {
 	struct story *story;
 	struct api_token_book *tokens;
+	struct api_challenge_book *challenges;
 	struct evm_signer *alice, *bob, *node;
 	char alices_token[API_TOKEN_TEXT_CAP], bobs_token[API_TOKEN_TEXT_CAP];
 	struct json_value *reply; // of the last request
@@ -46,6 +48,7 @@ static inline struct control api_story_control(struct api_story *api)
 		.life = api->story->life,
 		.health = &fix->health,
 		.tokens = api->tokens,
+		.challenges = api->challenges,
 		.signers = {api->node},
 	};
 }
@@ -113,6 +116,11 @@ static inline int api_story_begin(void **state)
 		),
 		0
 	);
+	assert_int_equal(
+		api_challenge_book_create(&api->challenges, &api->story->set.fix.clock), 0
+	);
+	config->api.n_auth_domains = 1;
+	strcpy(config->api.auth_domains[0], "node.example");
 	api_story_token(api, api->alice, api->alices_token);
 	api_story_token(api, api->bob, api->bobs_token);
 	api_story_buy(api, PURCHASE_VOUCHER, 1 * GB, 0x51);
@@ -135,6 +143,7 @@ static inline int api_story_end(void **state)
 
 	api_story_forget_reply(api);
 	api_token_book_destroy(api->tokens);
+	api_challenge_book_destroy(api->challenges);
 	evm_signer_destroy(api->alice);
 	evm_signer_destroy(api->bob);
 	evm_signer_destroy(api->node);
