@@ -64,6 +64,8 @@ static const struct chain_event *settle_outbox_event_of(
 	return NULL;
 }
 
+// The session's last event of these kinds. Its creation is looked for too, so that the search goes back
+// no further.
 static int settle_outbox_find(
 	struct settle_outbox *outbox,
 	const struct settle_item *item,
@@ -76,8 +78,15 @@ static int settle_outbox_find(
 	int r;
 
 	r = chain->ops->find_event(
-		chain->driver, item->call.session_id, kinds, outbox->head.number, ret, why
+		chain->driver,
+		item->call.session_id,
+		kinds | KIND(CREATED),
+		outbox->head.number,
+		ret,
+		why
 	);
+	if (r == 0 && ret->kind == CHAIN_EVENT_CREATED)
+		return -ENOENT;
 	return r < 0 && r != -ENOENT ? settle_outbox_chain_error(outbox, r, why) : r;
 }
 

@@ -6,6 +6,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ethers } from "ethers";
 import { GB, Kind, NO_VOUCHER, PRICE, ROOT, Settlement, split, start } from "./harness.mjs";
+import { mocks } from "../chain.mjs";
+import { NO_PERMIT } from "../fixture.mjs";
 import { Liar } from "./liar.mjs";
 
 const ATTESTED = { mode: 1 };
@@ -242,6 +244,53 @@ scenario("an item that fails whatever stands beside it is found, and holds nobod
 	} finally {
 		liar.stop();
 	}
+});
+
+scenario("a reorganisation after done takes claims, proposals and ends back; all are done again, once", async (s) => {
+	const [claimed, proposed, ended] = [await s.f.buy(), await s.f.buy(OPTIMISTIC), await s.f.buy(ATTESTED)];
+	await s.queue([
+		await s.request(claimed, 2n * GB, { kind: Kind.claim }), await propose(s, proposed, 4n * GB), await attested(s, ended, 5n * GB)]);
+	const before = await s.block();
+	s.pump(30);
+	await s.finish();
+	assert.ok((await s.list()).items.every((i) => i.state === "done"));
+	s.pump(0);
+	await s.chain.rpc("anvil_rollback", (await s.block()) - before);
+	assert.equal((await s.events("SessionClaimed")).length, 0);
+	s.pump(30);
+	const result = await s.finish();
+	assert.match(result.err, /alert reorganised: .*after it was done/);
+	assert.ok((await s.list()).items.every((i) => i.state === "done" && i.skips === 0));
+	for (const name of ["SessionClaimed", "SettlementProposed", "SessionSettled"]) assert.equal((await s.events(name)).length, 1, name);
+	assert.equal(await s.f.withdrawable(s.f.payout), split(2n * GB, 10n * GB, PRICE).operator + split(5n * GB, 10n * GB, PRICE).operator);
+});
+
+scenario("each asset has its own threshold, and none is paid by another's value", async (s) => {
+	const price = 500000n; // of a token with six decimals
+	const usd = await s.chain.deploy(mocks().Stablecoin);
+	await s.chain.send(s.f.registry, s.f.operator, "setPrice", [s.f.nodeId, usd.target, price]);
+	await s.chain.send(usd, s.f.buyer, "mint", [s.f.buyer, 20n * price]);
+	await s.chain.send(usd, s.f.buyer, "approve", [s.f.escrow.target, 20n * price]);
+	const tokens = [];
+	for (let i = 0; i < 2; i++) {
+		const { asset, ...order } = await s.f.order({ asset: usd.target });
+		const receipt = await s.f.send(s.f.buyer, "createSessionWithToken", [order, usd.target, 10n * price, NO_PERMIT]);
+		tokens.push(receipt.events.find((e) => e.name === "SessionCreated").args.sessionId);
+	}
+	const native = await s.f.buy();
+	const value = split(5n * GB, 10n * GB, price).operator;
+	const line = (id) => s.request(id, 5n * GB, { asset: usd.target, value });
+	await s.queue([await s.request(native, 5n * GB), await line(tokens[0])]);
+	s.pump(30);
+	// Wei are many: they do not help a token over its threshold.
+	const limits = { threshold: 1000n, token: usd.target, token_threshold: 2n * value };
+	assert.equal((await s.run({ ...limits, max_ms: 3000 })).status, 3);
+	assert.deepEqual((await s.list()).items.map((i) => i.state), ["done", "queued"]);
+	await s.queue([await line(tokens[1])]);
+	await s.finish(limits);
+	assert.deepEqual((await s.list()).items.map((i) => i.state), ["done", "done", "done"]);
+	assert.equal(await s.f.withdrawable(s.f.payout, usd.target), 2n * value);
+	assert.equal(await s.f.withdrawable(s.f.payout), split(5n * GB, 10n * GB, PRICE).operator);
 });
 
 scenario("attestations that must be refused", async (s) => {

@@ -116,6 +116,9 @@ static int do_run(void)
 				.age_sec = (uint32_t)number(options.age_sec),
 				.value = amount(options.value),
 				.payout_threshold = amount(options.threshold),
+				.n_tokens = 1,
+				.tokens[0].amounts.payout_threshold =
+					amount(options.token_threshold),
 				.deadline_margin_sec = (uint32_t)number(options.margin_sec),
 			},
 		.confirmations = (uint32_t)number(options.confirmations),
@@ -134,6 +137,7 @@ static int do_run(void)
 	uint64_t quiet_ns = 0;
 	struct settle_outbox *outbox;
 
+	hex(options.token, conf.batch.tokens[0].asset + 12, 20);
 	if (settle_outbox_create(&outbox, &conf) < 0)
 		die("outbox", "cannot be made");
 	for (;;) {

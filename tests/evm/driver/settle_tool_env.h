@@ -24,6 +24,8 @@
 	X(age_sec, "0") \
 	X(value, "0") \
 	X(threshold, "0") \
+	X(token, "0x0000000000000000000000000000000000000001") \
+	X(token_threshold, "0") \
 	X(margin_sec, "0") \
 	X(resend_ms, "500") \
 	X(reprice_ms, "60000") \

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// evm_escrow against tests/vectors/evm_terms.json, which ethers computed: ids, terms, vouchers, and
-// vouchers that belong to another chain, contract, session or signer, or are malleable. Events
-// there and back are tests/evm/driver's, with a real node.
+// evm_escrow against tests/vectors/evm_terms.json, which ethers computed: ids, terms, vouchers and
+// attestations, also those that belong to another chain, contract, session or signer, or are
+// malleable. Events there and back are tests/evm/driver's, with a real node.
 
 #include "controlplane/chain/evm/evm_escrow.h"
 #include "tests/unit/test.h"
@@ -197,6 +197,65 @@ static void test_foreign_vouchers(void **state)
 	assert_int_equal(verify(&good), 0);
 }
 
+static void read_attestation(
+	const struct json_value *row,
+	struct evm_escrow_item *item,
+	uint8_t attestor[EVM_ADDRESS_SIZE]
+)
+{
+	const struct json_value *m = json_member(row, "message");
+
+	memset(item, 0, sizeof(*item));
+	vectors_hex(m, "sessionId", item->session_id, 32);
+	vectors_hex(m, "checkpointsRoot", item->checkpoints_root, 32);
+	assert_int_equal(u256_to_u64(number(m, "bytesUsed"), &item->bytes_used), 0);
+	vectors_hex(row, "r", item->attestation.r, 32);
+	vectors_hex(row, "vs", item->attestation.vs, 32);
+	vectors_hex(row, "signer", attestor, EVM_ADDRESS_SIZE);
+}
+
+static void test_attestations(void **state)
+{
+	static const uint8_t zero[EVM_ADDRESS_SIZE];
+	uint8_t attestor[EVM_ADDRESS_SIZE], digest[32], expected[32];
+	struct evm_escrow_item item;
+	size_t n = 0;
+
+	(void)state;
+	for (const struct json_value *v = json_first(json_member(doc, "attestations")); v != NULL;
+	     v = json_next(v), n++) {
+		read_attestation(v, &item, attestor);
+		vectors_hex(v, "digest", expected, 32);
+		evm_escrow_attestation_digest(separator, &item, digest);
+		assert_memory_equal(digest, expected, 32);
+		assert_int_equal(evm_escrow_verify_attestation(separator, &item, attestor), 0);
+		// A session without an attestor takes nobody's word.
+		assert_int_equal(evm_escrow_verify_attestation(separator, &item, zero), -EBADMSG);
+		item.bytes_used++;
+		assert_int_equal(
+			evm_escrow_verify_attestation(separator, &item, attestor), -EBADMSG
+		);
+		item.bytes_used--;
+		// Each bit of session, root and signature counts.
+		for (size_t bit = 0; bit < 4 * 256; bit++) {
+			uint8_t *fields[] = {
+				item.session_id,
+				item.checkpoints_root,
+				item.attestation.r,
+				item.attestation.vs,
+			};
+			uint8_t *at = &fields[bit / 256][bit % 256 / 8];
+
+			*at ^= (uint8_t)(1 << (bit % 8));
+			assert_int_equal(
+				evm_escrow_verify_attestation(separator, &item, attestor), -EBADMSG
+			);
+			*at ^= (uint8_t)(1 << (bit % 8));
+		}
+	}
+	assert_true(n > 0);
+}
+
 static void test_errors_and_unknown_events(void **state)
 {
 	uint8_t selector[EVM_ABI_SELECTOR];
@@ -233,6 +292,7 @@ int main(void)
 		cmocka_unit_test(test_terms),
 		cmocka_unit_test(test_vouchers),
 		cmocka_unit_test(test_foreign_vouchers),
+		cmocka_unit_test(test_attestations),
 		cmocka_unit_test(test_errors_and_unknown_events),
 	};
 
