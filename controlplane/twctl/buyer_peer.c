@@ -7,6 +7,7 @@
 #include "controlplane/chain/evm/evm_hex.h"
 #include "controlplane/http/peer_proof.h"
 #include "controlplane/session/client_conf.h"
+#include "controlplane/session/config_proof.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -49,6 +50,34 @@ static int write_proof(const struct buyer_peer *peer, char **ret)
 	return json_writer_finish(&w, false, ret);
 }
 
+static int verify_signature(
+	const struct buyer_peer *peer, const struct json_value *reply, const char *config
+)
+{
+	const char *hex = json_string(json_member(reply, "signature"));
+	uint8_t digest[EVM_KECCAK_SIZE], signature[EVM_SIGNER_SIGNATURE_SIZE];
+	struct config_proof proof = {.chain_id = peer->file->chain_id, .config = config};
+	uint8_t signer[EVM_ADDRESS_SIZE];
+	char text[CONFIG_PROOF_TEXT_CAP];
+	int len;
+
+	if (hex == NULL || evm_hex_parse(hex, signature, sizeof(signature)) < 0)
+		return -EBADMSG;
+	memcpy(proof.escrow, peer->file->escrow, sizeof(proof.escrow));
+	u256_to_be(peer->file->order.node_id, proof.node_id);
+	memcpy(proof.session_id, peer->file->session_id, sizeof(proof.session_id));
+	len = config_proof_text(&proof, text, sizeof(text));
+	if (len < 0)
+		return -EBADMSG;
+	evm_eip712_personal_digest(text, (size_t)len, digest);
+	if (evm_signer_recover(digest, signature, signer) < 0)
+		return -EBADMSG;
+	return memcmp(signer, peer->operator_address, EVM_ADDRESS_SIZE) == 0 ||
+			memcmp(signer, peer->settler, EVM_ADDRESS_SIZE) == 0
+		? 0
+		: -EBADMSG;
+}
+
 static int take_config(
 	const struct buyer_peer *peer,
 	const struct json_value *reply,
@@ -63,6 +92,16 @@ static int take_config(
 	if (text == NULL) {
 		snprintf(why, BUYER_PEER_WHY, "the session has no place in the tunnel yet");
 		return -EAGAIN;
+	}
+	if (verify_signature(peer, reply, text) < 0) {
+		snprintf(
+			why,
+			BUYER_PEER_WHY,
+			"the configuration is not signed by the node's operator or settler, as the "
+			"registry names them: it was changed on its way, or this is not the node; "
+			"nothing was written"
+		);
+		return -EBADMSG;
 	}
 	if (buyer_conf_parse(&conf, text, strlen(text), detail) < 0) {
 		snprintf(why, BUYER_PEER_WHY, "the node's configuration is not taken: %s", detail);

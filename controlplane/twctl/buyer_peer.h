@@ -18,12 +18,16 @@ struct buyer_peer {
 	const struct buyer_file *file;
 	const struct evm_signer *signer;
 	const uint8_t *public_key; // 32 octets
+	// Who may have signed the configuration, as the registry names them.
+	const uint8_t *operator_address;
+	const uint8_t *settler;
 	uint64_t wait_sec;
 	// Called once when there is something to wait for; NULL: not told.
 	void (*waiting)(const char *why);
 };
 
-// The configuration names the node key that the session's terms name, or it is refused.
+// The configuration is signed by the operator or its settler and names the node key that the session's
+// terms name, or it is refused: whoever sits between can change nothing in it.
 //
 // Returns: 0; -EBADMSG for a configuration that must not be used; as buyer_api_exchange(); why is set.
 int buyer_peer_bring(

@@ -36,6 +36,7 @@ struct provision {
 	struct buyer_api api;
 	struct buyer_conf conf;
 	struct twctl_chain_way way;
+	struct evm_purchase_node node; // as the registry has it
 	char interface[IF_NAMESIZE];
 	char key_path[PATH_MAX];
 	char conf_path[PATH_MAX];
@@ -109,7 +110,6 @@ static int check_registry(
 {
 	uint8_t registry[EVM_ADDRESS_SIZE];
 	char sold[45], listed[45];
-	struct evm_purchase_node node;
 	int code;
 
 	if (memcmp(session->terms_hash, p->file.order.terms_hash, 32) != 0 ||
@@ -122,12 +122,12 @@ static int check_registry(
 		);
 	code = buyer_chain_registry(p->twctl, chain, p->file.escrow, registry);
 	if (code == 0)
-		code = buyer_chain_node(p->twctl, chain, registry, p->file.order.node_id, &node);
+		code = buyer_chain_node(p->twctl, chain, registry, p->file.order.node_id, &p->node);
 	if (code != 0)
 		return code;
-	if (memcmp(node.wg_public_key, p->file.terms.wg_public_key, 32) != 0) {
+	if (memcmp(p->node.wg_public_key, p->file.terms.wg_public_key, 32) != 0) {
 		client_conf_key_text(sold, p->file.terms.wg_public_key);
-		client_conf_key_text(listed, node.wg_public_key);
+		client_conf_key_text(listed, p->node.wg_public_key);
 		return twctl_fail(
 			p->twctl,
 			TWCTL_EXIT_FAILED,
@@ -138,7 +138,7 @@ static int check_registry(
 		);
 	}
 	// The node may have moved since; what it is called now is where it is.
-	strcpy(p->file.api_url, node.api_url);
+	strcpy(p->file.api_url, p->node.api_url);
 	return 0;
 }
 
@@ -245,6 +245,8 @@ static int bring_key(struct provision *p)
 		.file = &p->file,
 		.signer = p->signer,
 		.public_key = p->key.public_key,
+		.operator_address = p->node.operator_address,
+		.settler = p->node.settler,
 		.wait_sec = p->wait_sec,
 		.waiting = tell_waiting,
 	};

@@ -61,6 +61,22 @@ key=$(jq -r .public_key "$tmp/new.json")
 expect_eq "the new key at the node" "$(session_get "${chain_session[alice]}" .public_key)" "$key"
 expect_eq "the new key's public half" "$(wg pubkey <"$file.key")" "$key"
 [ ! -e "$file.key.new" ] || fail "a second key was left"
+# Somebody on the way changes one server of names, or the node's key, or nothing.
+tampered() { # PORT FROM TO
+	start "$tmp/tamper$1.log" ip netns exec "$office" python3 "$netns_dir/tamper.py" $office_addr "$1" \
+		http://$office_addr:$api_port "$2" "$3"
+	wait_or_fail 20 "the one between" in_ns "$office" sh -c "ss -Hltn sport = :$1 | grep -q ."
+	provision --api "http://$office_addr:$1" >/dev/null 2>"$tmp/refused"
+}
+before=$(cat "$tmp/$tun.conf")
+tampered 8091 8.8.8.8 6.6.6.6 && fail "a changed configuration was taken"
+expect_text "the refusal" "$tmp/refused" "not signed by the node's operator or settler"
+tampered 8092 "$(dp key)" "$(wg genkey | wg pubkey)" && fail "another node's configuration was taken"
+expect_text "the refusal" "$tmp/refused" "not signed by the node's operator or settler"
+expect_eq "the configuration" "$(cat "$tmp/$tun.conf")" "$before"
+tampered 8093 nothing nothing || fail "an honest proxy: $(cat "$tmp/refused")"
+expect_eq "the configuration" "$(cat "$tmp/$tun.conf")" "$before"
+
 provision --qr >"$tmp/qr"
 expect_text "the QR code" "$tmp/qr" '█.*█'
 LC_ALL=C.UTF-8 python3 "$netns_dir/qr_pixels.py" "$tmp/qr" "$tmp/qr.pbm"
@@ -90,7 +106,7 @@ quick_up() {
 }
 on_exit ip -n "$buyer" link del "$tun"
 
-pay_start() {
+begin_pay() {
 	start "$tmp/pay.log" taskset -c "$other_cpus" ip netns exec "$buyer" "$twctl" buyer pay "$file" \
 		--key-file "$tmp/signer.key" --interval 1s --json
 	pay_pid=$started
@@ -116,7 +132,7 @@ is_gate_closed() {
 	[ "$(node_session .usage.gate)" = quota ]
 }
 
-pay_start
+begin_pay
 quick_up
 expect_text "the default route" <(in_ns "$buyer" ip route get $office_addr) "dev $tun"
 wait_or_fail 20 "the handshake" from_buyer ping -c 1 -W 1 $server
@@ -144,7 +160,7 @@ timeout 8 ip netns exec "$buyer" "$twctl" buyer pay "$file" --key-file "$tmp/sig
 expect_eq "the gate" "$(node_session .usage.gate)" quota
 # ... and beside it they do: the chain answers, and a voucher opens the gate.
 expect_eq "the session on the chain" "$(buyer_tw status "$file" --json | jq -r .status)" open
-pay_start
+begin_pay
 wait "$download" || fail "the second file"
 is_fetched two || fail "the second file arrived altered"
 wait_or_fail 20 "the last voucher" is_all_signed
