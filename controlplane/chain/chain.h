@@ -187,9 +187,12 @@ struct chain_driver_ops {
 	 * answers. For judging how deep a block is; a little behind is no fault. */
 	int (*second_head)(void *driver, struct chain_head *ret, char why[CHAIN_WHY_SIZE]);
 
-	/* The block of that number on the chain as it is now. -ENOENT: there is none (any more). */
-	int (*block
-	)(void *driver, uint64_t number, struct chain_head *ret, char why[CHAIN_WHY_SIZE]);
+	/* Whether the block of that number and hash, which was the chain's once, still is: 0. -ENOENT: it
+	 * was replaced, as far as endpoints tell; one that is behind is no witness, and then the answer
+	 * is -EAGAIN. */
+	int (*check_block
+	)(void *driver, uint64_t number, const uint8_t hash[CHAIN_ID_SIZE], char why[CHAIN_WHY_SIZE]
+	);
 
 	/* Of the signing account. */
 	int (*account)(void *driver, struct chain_account *ret, char why[CHAIN_WHY_SIZE]);

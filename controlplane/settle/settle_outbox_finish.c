@@ -170,6 +170,28 @@ static int settle_outbox_unmine(struct settle_outbox *outbox, struct settle_tx *
 	return 0;
 }
 
+// The receipt is not where it was. Only a block that is gone took it along: an endpoint that is behind,
+// or keeps no receipts, is not believed.
+static int settle_outbox_miss(struct settle_outbox *outbox, struct settle_tx *tx)
+{
+	const struct chain_driver *chain = &outbox->conf.chain;
+	char why[CHAIN_WHY_SIZE] = "";
+	int r = chain->ops->check_block(chain->driver, tx->mined_block, tx->mined_hash, why);
+
+	if (r == -ENOENT)
+		return settle_outbox_unmine(outbox, tx);
+	if (r == 0) {
+		snprintf(
+			why,
+			sizeof(why),
+			"a receipt is missing, but its block %" PRIu64 " is still there",
+			tx->mined_block
+		);
+		r = -EAGAIN;
+	}
+	return settle_outbox_chain_error(outbox, r, why);
+}
+
 int settle_outbox_confirm(struct settle_outbox *outbox, struct settle_tx *tx)
 {
 	const struct chain_driver *chain = &outbox->conf.chain;
@@ -193,7 +215,7 @@ int settle_outbox_confirm(struct settle_outbox *outbox, struct settle_tx *tx)
 		return settle_outbox_chain_error(outbox, r, why);
 	if (!status.is_mined || status.block_number != tx->mined_block ||
 	    memcmp(status.block_hash, tx->mined_hash, CHAIN_ID_SIZE) != 0)
-		return settle_outbox_unmine(outbox, tx);
+		return settle_outbox_miss(outbox, tx);
 	if (!is_deep)
 		return 0;
 	if (status.is_success)
@@ -212,7 +234,6 @@ int settle_outbox_confirm(struct settle_outbox *outbox, struct settle_tx *tx)
 int settle_outbox_recheck(struct settle_outbox *outbox, struct settle_tx *tx)
 {
 	const struct chain_driver *chain = &outbox->conf.chain;
-	struct chain_head block;
 	char why[CHAIN_WHY_SIZE] = "";
 	struct db_txn txn;
 	int r;
@@ -222,8 +243,8 @@ int settle_outbox_recheck(struct settle_outbox *outbox, struct settle_tx *tx)
 		settle_tx_retire(&txn, tx);
 		return settle_outbox_commit(outbox, &txn);
 	}
-	r = chain->ops->block(chain->driver, tx->mined_block, &block, why);
-	if (r == -ENOENT || (r == 0 && memcmp(block.hash, tx->mined_hash, CHAIN_ID_SIZE) != 0))
+	r = chain->ops->check_block(chain->driver, tx->mined_block, tx->mined_hash, why);
+	if (r == -ENOENT)
 		return settle_outbox_unmine(outbox, tx);
 	return r < 0 ? settle_outbox_chain_error(outbox, r, why) : 0;
 }

@@ -81,10 +81,9 @@ int evm_driver_get_block(
 	evm_rpc_call_fini(&call);
 	if (r == -EBADMSG)
 		return evm_driver_bad_result(driver, endpoint, call.method, why);
+	*ret_endpoint = endpoint;
 	if (r == -ENOENT)
 		snprintf(why, CHAIN_WHY_SIZE, "there is no block %.70s", tag);
-	else
-		*ret_endpoint = endpoint;
 	return r;
 }
 
@@ -180,22 +179,6 @@ static int evm_driver_second_head(void *ctx, struct chain_head *ret, char why[CH
 		return r == -EINTR || r == -ENOMEM ? r : -ENOENT;
 	evm_driver_put_head(ret, &block);
 	return 0;
-}
-
-static int evm_driver_block(
-	void *ctx, uint64_t number, struct chain_head *ret, char why[CHAIN_WHY_SIZE]
-)
-{
-	char tag[U256_HEX_SIZE];
-	struct evm_block block;
-	size_t endpoint;
-	int r;
-
-	u256_format_quantity(u256_from_u64(number), tag);
-	r = evm_driver_get_block(ctx, tag, &block, &endpoint, why);
-	if (r == 0)
-		evm_driver_put_head(ret, &block);
-	return r;
 }
 
 static int evm_driver_account(void *ctx, struct chain_account *ret, char why[CHAIN_WHY_SIZE])
@@ -328,7 +311,7 @@ static int evm_driver_fees(void *ctx, struct chain_fees *ret, char why[CHAIN_WHY
 static const struct chain_driver_ops evm_driver_ops = {
 	.head = evm_driver_head,
 	.second_head = evm_driver_second_head,
-	.block = evm_driver_block,
+	.check_block = evm_driver_check_block,
 	.account = evm_driver_account,
 	.fees = evm_driver_fees,
 	.gas = evm_driver_gas,

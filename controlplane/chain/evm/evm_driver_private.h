@@ -32,13 +32,17 @@ void evm_driver_blame_both(
 	struct evm_driver *driver, size_t first, size_t second, const char *about
 );
 
-/* tag is a quantity or "latest". -ENOENT: no such block. */
+/* tag is a quantity or "latest". -ENOENT: the endpoint has no such block. */
 int evm_driver_get_block(
 	struct evm_driver *driver,
 	const char *tag,
 	struct evm_block *ret,
 	size_t *ret_endpoint,
 	char why[CHAIN_WHY_SIZE]
+) __attribute__((warn_unused_result));
+
+int evm_driver_check_block(
+	void *ctx, uint64_t number, const uint8_t hash[CHAIN_ID_SIZE], char why[CHAIN_WHY_SIZE]
 ) __attribute__((warn_unused_result));
 
 /* Returns: 0; -ENOENT for an event of no interest; -EBADMSG. */

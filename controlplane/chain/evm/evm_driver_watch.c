@@ -66,20 +66,18 @@ static int evm_driver_unwind(
 )
 {
 	struct chain_cursor *cursor = &step->cursor;
-	char tag[U256_HEX_SIZE];
-	struct evm_block block;
 	bool is_gone = false;
-	size_t endpoint;
 	int r;
 
 	while (cursor->n_recent > 0) {
 		uint32_t top = cursor->n_recent - 1;
 
-		u256_format_quantity(u256_from_u64(cursor->recent[top].number), tag);
-		r = evm_driver_get_block(driver, tag, &block, &endpoint, why);
+		r = evm_driver_check_block(
+			driver, cursor->recent[top].number, cursor->recent[top].hash, why
+		);
 		if (r < 0 && r != -ENOENT)
 			return r;
-		if (r == 0 && memcmp(block.hash, cursor->recent[top].hash, 32) == 0)
+		if (r == 0)
 			break;
 		is_gone = true;
 		cursor->n_recent--;

@@ -11,6 +11,8 @@ import { LIES, Liar } from "./liar.mjs";
 const SETTLING = {
 	down: "unreachable",
 	silent: "timeout",
+	trickle: "timeout",
+	trickle_header: "timeout",
 	http_500: "http_status",
 	http_429: "rate_limited",
 	html: "invalid_json",
@@ -35,6 +37,8 @@ const SETTLING = {
 	poisoned: null, // no session is named here
 	swallow: null, // nobody can tell: an honest endpoint is given each transaction too
 	short_ranges: null, // no lie
+	behind: null, // no lie: what it has not got yet, it has soon
+	far_behind: "head_back|receipt_missing",
 };
 
 // Lies that only a second endpoint betrays, and then nobody knows who of the two it is: neither is believed.
@@ -42,6 +46,9 @@ const CONTRADICTED = ["changed_receipts", "receipts_without_logs", "failed_recei
 
 // Alone this one is believed: no other can be asked.
 const BELIEVED_ALONE = ["false_revert"];
+
+// Tested by their own: what was read must not be unread for their sake.
+const OF_ANOTHER_TIME = ["other_fork", "clock_ahead"];
 
 // Reading: what must be named, and whether one endpoint alone can be caught.
 const READING = {
@@ -56,7 +63,7 @@ const READING = {
 };
 
 test("every lie has its test", () => {
-	assert.deepEqual([...Object.keys(SETTLING), ...CONTRADICTED, ...Object.keys(READING), "none"].sort(), Object.keys(LIES).sort());
+	assert.deepEqual([...Object.keys(SETTLING), ...CONTRADICTED, ...Object.keys(READING), ...OF_ANOTHER_TIME, "none"].sort(), Object.keys(LIES).sort());
 });
 
 async function with_liar(lie, run) {
@@ -218,6 +225,89 @@ test("a reorganisation unwinds what was read and reads the other branch", () => 
 	assert.equal(seen.indexOf(b) >= 0 && seen.indexOf(b) < seen.indexOf("unwound"), true);
 	assert.equal(seen.lastIndexOf(c) > seen.indexOf("unwound"), true);
 	assert.ok(seen.includes(a));
+}));
+
+// An endpoint that has not come so far, or stands on a fork of its own, says of a block that was read that it is not there. Nothing is
+// undone for it: it is named, and an honest one goes on.
+for (const [lie, fault] of [["behind", "head_back"], ["far_behind", "head_back"], ["other_fork", "disagrees"]]) {
+	for (const alone of [false, true]) {
+		if (alone && lie === "other_fork") continue; // then nobody can know better
+		test(`what was read stays read with ${lie} ${alone ? "alone" : "in front"}`, () => with_liar("none", async (s, liar) => {
+			await s.chain.rpc("anvil_mine", "0x20");
+			const first = await s.f.buy();
+			await s.chain.rpc("anvil_mine", "0x3");
+			const rpc = alone ? liar.url : `${liar.url},${s.chain.url}`;
+			const run = start(s.args({ rpc, linger_ms: 5000, backoff_ms: 20, timeout_ms: 2000 }, "watch", "0"));
+			await until("the first", () => events(run.soFar().out).some((e) => e.id === first));
+			liar.lie = lie;
+			await until("its name", () => new RegExp(`^fault ${fault} `, "m").test(run.soFar().err));
+			const second = await s.f.buy();
+			await s.chain.rpc("anvil_mine", "0x20");
+			liar.lie = "none";
+			await until("the second", () => events(run.soFar().out).some((e) => e.id === second));
+			const { out } = await run.ended;
+			assert.doesNotMatch(out, /^unwound/m);
+			assert.deepEqual(events(out).map((e) => e.id), [first, second]);
+		}));
+	}
+}
+
+// Done means done: a laggard, or one that lost its receipts, is no reorganisation.
+for (const lie of ["behind", "far_behind", "no_receipts", "other_fork"]) {
+	test(`a settlement that is done stays done with ${lie}`, () => with_liar("none", async (s, liar) => {
+		await s.chain.rpc("anvil_mine", "0x20");
+		const list = await s.sessions(2);
+		await s.queue(list);
+		s.pump(30);
+		await s.finish({ confirmations: 3 });
+		s.pump(0);
+		liar.lie = lie;
+		const rpc = lie === "other_fork" ? `${liar.url},${s.chain.url}` : liar.url;
+		const late = await s.run({ rpc, confirmations: 3, linger_ms: 1500, max_ms: 4000, backoff_ms: 20, timeout_ms: 2000 });
+		assert.doesNotMatch(late.err, /reorganised/);
+		assert.ok(liar.calls > 0);
+		await s.assertSettledOnce(list);
+	}));
+	test(`a settlement that is mined is not taken back with ${lie}`, () => with_liar("none", async (s, liar) => {
+		await s.chain.rpc("anvil_mine", "0x20");
+		const list = await s.sessions(2);
+		await s.queue(list);
+		const urls = lie === "other_fork" ? `${liar.url},${s.chain.url}` : liar.url;
+		const run = s.startRun({ rpc: urls, confirmations: 8, max_ms: 30000, backoff_ms: 20, timeout_ms: 2000 });
+		await until("mined", async () => (await s.settled()).size === 2);
+		await s.chain.rpc("anvil_mine", "0x3");
+		const calls = liar.calls;
+		await until("noticed", () => liar.calls > calls + 20);
+		liar.lie = lie;
+		const before = liar.lies;
+		await until("lies", () => liar.lies > before + 3);
+		liar.lie = "none";
+		s.pump(30);
+		const { err, status } = await run.ended;
+		assert.equal(status, 0, err);
+		assert.doesNotMatch(err, /reorganised/);
+		await s.assertSettledOnce(list);
+	}));
+}
+
+test("a slow endpoint is left at the end of its time, not of its patience", () => with_liar("trickle", async (s, liar) => {
+	const began = Date.now();
+	const result = await start(s.args({ rpc: liar.url, timeout_ms: 500, linger_ms: 0 }, "watch", "0")).ended;
+	assert.match(result.err, /^fault timeout /m);
+	// One question, or two; the answer alone would take several seconds a question.
+	assert.ok(Date.now() - began < 8000, `${Date.now() - began} ms`);
+}));
+
+test("a block time that parts from the host's clock by more than a minute is told, and when it is over", () => with_liar("none", async (s, liar) => {
+	await s.queue(await s.sessions(1));
+	s.pump(200);
+	liar.lie = "clock_ahead";
+	const run = s.startRun({ rpc: liar.url, confirmations: 60, max_ms: 30000 });
+	await until("told", () => /^alert clock_skew: -7\d s$/m.test(run.soFar().err));
+	liar.lie = "none";
+	await until("over", () => /^calm clock_skew: /m.test(run.soFar().err));
+	s.pump(20);
+	assert.equal((await run.ended).status, 0);
 }));
 
 for (const [lie, [fault, alone]] of Object.entries(READING)) {

@@ -17,6 +17,9 @@ export const LIES = {
 	http_429: { status: 429 },
 	html: { text: () => "<html>Bad gateway</html>" },
 	cut_short: { text: (text) => text.slice(0, -2) },
+	// A true answer, a byte every 20 ms: never idle, and never done in time. The second does it with the header too.
+	trickle: { trickle: (response, text) => drip(response, response, text) },
+	trickle_header: { trickle: (response, text) => drip(response, response.socket, `HTTP/1.1 200 OK\r\ncontent-length: ${text.length}\r\n\r\n${text}`) },
 	huge: { text: () => `"${"x".repeat(6 << 20)}"` },
 	// Envelope.
 	wrong_id: { reply: (r) => ({ ...r, id: r.id + 1000 }) },
@@ -54,6 +57,12 @@ export const LIES = {
 	} },
 	head_ahead: { eth_getBlockByNumber: (r, [tag]) =>
 		tag === "latest" && r ? { ...r, number: "0x" + (Number(r.number) + 1000).toString(16) } : r },
+	// Honest, but its newest blocks are not there yet: less than what gives a laggard away, and more.
+	behind: { lag: 4 },
+	far_behind: { lag: 12 },
+	// The same chain id and other blocks: a fork of its own.
+	other_fork: { eth_getBlockByNumber: (r) => r && { ...r, hash: ethers.keccak256(r.hash) } },
+	clock_ahead: { eth_getBlockByNumber: (r) => r && { ...r, timestamp: ethers.toQuantity(BigInt(r.timestamp) + 75n) } },
 	removed_logs: { eth_getLogs: (r) => r.map((l) => ({ ...l, removed: true })) },
 	no_logs: { eth_getLogs: () => [] },
 	logs_twice: { eth_getLogs: (r) => [...r, ...r] },
@@ -63,6 +72,18 @@ export const LIES = {
 	logs_of_no_block: { eth_getLogs: (r) => r.map((l) => ({ ...l, blockHash: "0x" + "55".repeat(32) })) },
 	changed_logs: { eth_getLogs: (r) => r.map((l) => ({ ...l, data: l.data.slice(0, -1) + (l.data.endsWith("1") ? "2" : "1") })) },
 };
+
+function drip(response, stream, text) {
+	let at = 0;
+	const timer = setInterval(() => {
+		if (response.socket?.destroyed !== false || at === text.length) {
+			clearInterval(timer);
+			response.destroy();
+		} else {
+			stream.write(text[at++]);
+		}
+	}, 20);
+}
 
 export class Liar {
 	static async start(nodeUrl, lie = "none") {
@@ -97,12 +118,15 @@ export class Liar {
 			const told = { jsonrpc: "2.0", id: only.id, result: instead(only.params) };
 			return response.end(JSON.stringify(body.startsWith("[") ? [told] : told));
 		}
+		if (lie.lag) this.head = Number(await this.ask("eth_blockNumber")) - lie.lag;
+		if (lie.lag) body = JSON.stringify(this.ofThePast(JSON.parse(body)));
 		const reply = await fetch(this.nodeUrl, { method: "POST", body, headers: { "content-type": "application/json" } });
 		let text = await reply.text();
 		const asked = [JSON.parse(body)].flat();
 		const spoil = (r) => {
 			const question = asked.find((q) => q.id === r.id);
 			const change = question && lie[question.method];
+			if (lie.lag && r.error === undefined) r = this.withoutTheNewest(r);
 			if (change && r.error === undefined) {
 				this.lies++;
 				const { result, ...rest } = r;
@@ -114,7 +138,32 @@ export class Liar {
 		const parsed = JSON.parse(text);
 		text = JSON.stringify(Array.isArray(parsed) ? parsed.map(spoil) : spoil(parsed));
 		if (lie.text) text = lie.text(text);
+		if (lie.trickle) return lie.trickle(response, text);
 		response.writeHead(200, { "content-type": "application/json" }).end(text);
+	}
+
+	async ask(method, ...params) {
+		const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
+		const reply = await fetch(this.nodeUrl, { method: "POST", body, headers: { "content-type": "application/json" } });
+		return (await reply.json()).result;
+	}
+
+	// Questions as somebody hears them for whom this.head is the newest block.
+	ofThePast(questions) {
+		if (Array.isArray(questions)) return questions.map((q) => this.ofThePast(q));
+		const { method, params } = questions;
+		if (method !== "eth_getBlockByNumber" || params[0] !== "latest") return questions;
+		this.lies++;
+		return { ...questions, params: [ethers.toQuantity(this.head), params[1]] };
+	}
+
+	withoutTheNewest(reply) {
+		const isNew = (x) => Number(x.blockNumber ?? x.number) > this.head;
+		const { result } = reply;
+		if (Array.isArray(result)) return { ...reply, result: result.filter((log) => !isNew(log)) };
+		const isGone = result !== null && typeof result === "object" && isNew(result);
+		if (isGone) this.lies++;
+		return isGone ? { ...reply, result: null } : reply;
 	}
 
 	stop() {
