@@ -20,8 +20,10 @@ chain_tw operator register --registry "$registry" --name liar --region nowhere \
 	--price-per-gb $price_per_gb --endpoint 192.0.2.2:51820 --api-url http://127.0.0.1:9090 \
 	--wg-public-key "$(wg genkey | wg pubkey)" --usage-signer "${address[operator]}" >"$tmp/node.json"
 node_id=$(jq -r .node_id "$tmp/node.json")
-session_buy alice voucher --voucher-signer "${address[signer]}"
 file=$tmp/alice.session
+buyer_tw buy "$file" --rpc $chain_rpc --chain-id $chain_id --escrow "$escrow" --key-file "$tmp/buyer.key" \
+	--node "$node_id" --gb 1 --duration 1h --max-price-per-gb $price_per_gb \
+	--voucher-signer "${address[signer]}" >/dev/null || fail "buyer buy"
 tun=tw$$l
 
 start "$tmp/liar.log" ip netns exec "$buyer" python3 "$netns_dir/false_node.py" "$tun" 9090 "$tmp/vouchers"
