@@ -41,7 +41,9 @@ static int run_list(struct twctl *twctl)
 	if (code != 0)
 		return code;
 	if (state != NULL && twctl_client_escape(escaped, sizeof(escaped), state) < 0)
-		return twctl_fail_value(twctl, "--state", state, "queued, batched, done or held");
+		return twctl_fail_value(
+			twctl, "--state", state, "queued, batched, done, held or withdrawn"
+		);
 	snprintf(
 		path,
 		sizeof(path),
@@ -214,7 +216,7 @@ static int run_attest(struct twctl *twctl)
 }
 
 static const struct twctl_option list_options[] = {
-	{"--state", "STATE", "only queued, batched, done or held ones"},
+	{"--state", "STATE", "only queued, batched, done, held or withdrawn ones"},
 	{"--from", "ID", "start at this number (default 1)"},
 	{"--limit", "N", "at most so many, 1 to 1000 (default 100)"},
 	{NULL, NULL, NULL},

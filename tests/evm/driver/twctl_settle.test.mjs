@@ -73,7 +73,7 @@ store:
 			[["show", "x"], 1, /a number from 1 is expected/],
 			[["retry", "1"], 1, /settlement 1 is done/],
 			[["retry", "9"], 1, /there is no settlement 9/],
-			[["list", "--state", "paid"], 1, /queued, batched, done or held/],
+			[["list", "--state", "paid"], 1, /queued, batched, done, held or withdrawn/],
 			[["list", "--limit", "0"], 2, /1 to 1000/],
 			[["show"], 2, /ID/],
 		]) {
