@@ -60,7 +60,7 @@ watch_film() {
 pause_signing() { # PID of the download
 	local used
 	stop "$pay_pid"
-	wait_or_fail 20 "the gate closed at the credit" bought_has film .usage.gate quota
+	wait_or_fail 20 "the wait for a voucher" bought_has film .usage.is_waiting_for_voucher true
 	used=$(session_bill "${chain_session[film]}")
 	kill -0 "$1" || fail "the download ended although nobody signed"
 	bought_has film .usage.gate quota || fail "the gate did not stay closed"

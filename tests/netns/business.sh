@@ -25,6 +25,7 @@ chain_rpc=http://$chain_addr:8545
 api_port=8080
 
 price_per_gb=0.001
+max_price_per_gb=$price_per_gb # that the buyer agrees to
 
 # Who has which of the chain's funded accounts.
 declare -A account_index=(
@@ -122,6 +123,7 @@ node_sells() {
 	topo_chains=("{name: anvil, id: $chain_id, endpoints: ['$chain_rpc'], escrow: '$escrow', node_id: $node_id,
       poll_ms: 200, confirmations: {provision: 1, settle: 2}, batch: {age_sec: 0}}")
 	conf[api.listen]=$office_addr:$api_port
+	conf[api.auth_domains]="['$office_addr:$api_port']"
 	topo_write_config
 	control_restart
 }
@@ -169,7 +171,7 @@ session_buy() {
 	shift 2
 	buyer_tw buy "$tmp/$name.session" --rpc $chain_rpc --chain-id $chain_id --escrow "$escrow" \
 		--key-file "$tmp/$buyer_is.key" --node "$node_id" --gb 1 --duration 1h \
-		--max-price-per-gb $price_per_gb --mode "$mode" "$@" --json >"$tmp/$name.bought.json" ||
+		--max-price-per-gb $max_price_per_gb --mode "$mode" "$@" --json >"$tmp/$name.bought.json" ||
 		fail "buyer buy: $(cat "$tmp/$name.bought.json")"
 	chain_session[$name]=$(jq -r .session_id "$tmp/$name.bought.json")
 	wait_or_fail 20 "the purchase at the node" tw session show "${chain_session[$name]}"

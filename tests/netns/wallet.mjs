@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A buyer's wallet that is not ours: signs with another library what the node's API asks a buyer to
-// sign, and brings it there. For the end-to-end tests of buyers who do not behave as twctl does.
+// A wallet that is not ours: signs with another library what the node's API asks a buyer or an attestor
+// to sign, and brings it there. For the end-to-end tests of those who do not behave as twctl does.
 //
-//	node wallet.mjs API-URL KEY-FILE CHAIN-ID ESCROW SESSION-ID peer NODE-ID PUBLIC-KEY
-//	node wallet.mjs API-URL KEY-FILE CHAIN-ID ESCROW SESSION-ID voucher BYTES
+//	node wallet.mjs API-URL KEY-FILE CHAIN-ID ESCROW SESSION-ID COMMAND
+//		peer NODE-ID PUBLIC-KEY
+//		voucher BYTES
+//		attestation BYTES ROOT
 //
 // Prints {status, reply}. Exit code 0 whatever the node answered: who asks decides.
 import { readFileSync } from "node:fs";
@@ -32,13 +34,14 @@ async function sign_peer([nodeId, publicKey]) {
 	};
 }
 
+const DOMAIN = {
+	name: "tollwire EscrowPayment",
+	version: "1",
+	chainId,
+	verifyingContract: escrow,
+};
+
 async function sign_voucher([bytes]) {
-	const domain = {
-		name: "tollwire EscrowPayment",
-		version: "1",
-		chainId,
-		verifyingContract: escrow,
-	};
 	const types = {
 		UsageVoucher: [
 			{ name: "sessionId", type: "bytes32" },
@@ -48,12 +51,33 @@ async function sign_voucher([bytes]) {
 	const message = { sessionId, cumulativeBytes: BigInt(bytes) };
 	return {
 		cumulative_bytes: bytes,
-		signature: await wallet.signTypedData(domain, types, message),
+		signature: await wallet.signTypedData(DOMAIN, types, message),
 	};
 }
 
-const body = command === "peer" ? await sign_peer(args) : await sign_voucher(args);
-const path = command === "peer" ? "peer" : "vouchers";
+async function sign_attestation([bytes, root]) {
+	const types = {
+		UsageAttestation: [
+			{ name: "sessionId", type: "bytes32" },
+			{ name: "bytesUsed", type: "uint256" },
+			{ name: "checkpointsRoot", type: "bytes32" },
+		],
+	};
+	const message = { sessionId, bytesUsed: BigInt(bytes), checkpointsRoot: root };
+	return {
+		session_id: sessionId,
+		bytes_used: bytes,
+		checkpoints_root: root,
+		signature: await wallet.signTypedData(DOMAIN, types, message),
+	};
+}
+
+const [path, sign] = {
+	peer: ["peer", sign_peer],
+	voucher: ["vouchers", sign_voucher],
+	attestation: ["attestation", sign_attestation],
+}[command];
+const body = await sign(args);
 const response = await fetch(`${api}/api/v1/sessions/${sessionId}/${path}`, {
 	method: "POST",
 	headers: { "Content-Type": "application/json" },
