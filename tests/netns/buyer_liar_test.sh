@@ -182,6 +182,24 @@ tell '{"status": 403, "answer": "{\"type\":\"urn:tollwire:problem:wrong-signer\"
 pay
 expect_end 1 'who\?'
 
+# ---- a sign-in for somebody else ----
+
+# refuses_to_sign ANSWER PATTERN: ending the session at a node that answers so.
+refuses_to_sign() {
+	tell "$(jq -n --arg answer "$1" '{status: 200, answer: $answer}')"
+	buyer_tw end "$file" --at-node --key-file "$tmp/buyer.key" 2>"$tmp/refused" >/dev/null &&
+		fail "signed in with $1"
+	expect_text "the refusal" "$tmp/refused" "$2"
+}
+challenge=0123456789abcdef0123456789abcdef
+refuses_to_sign "{\"challenge\":\"$challenge\",\"domains\":[\"other.example\"]}" "does not let buyers sign in at '127.0.0.1:9090'"
+refuses_to_sign '{"challenge":"short","domains":["127.0.0.1:9090"]}' "challenge is none"
+refuses_to_sign '{"challenge":"0123456789\nIssued At: never","domains":["127.0.0.1:9090"]}' "challenge is none"
+refuses_to_sign '{"domains":["127.0.0.1:9090"]}' "challenge is none"
+grep -q signature "$tmp/vouchers.else" && fail "something was signed"
+refuses_to_sign "{\"challenge\":\"$challenge\",\"domains\":[\"127.0.0.1:9090\"]}" "has no token"
+expect_text "what was signed" "$tmp/vouchers.else" "/auth .*127.0.0.1:9090 wants you to sign in .*Nonce: $challenge.*signature"
+
 # Of every voucher ever sent none was lower than one before it.
 awk '{ if ($1 + 0 < last) exit 1; last = $1 + 0 }' "$tmp/vouchers" || fail "a lower voucher followed a higher one"
 say "buyer_liar_test: $(wc -l <"$tmp/vouchers") vouchers sent, none above the count and its tolerance"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # A node that claims what a test tells it to, and the tunnel interface that a buyer counts:
-# false_node.py TUN PORT LOG. Vouchers that come are lines of LOG. PUT / takes a JSON object:
-#   answer  what POST .../vouchers is answered with, as JSON text or any text
+# false_node.py TUN PORT LOG. Vouchers that come are lines of LOG; of all else that comes LOG.else has
+# path and body. PUT / takes a JSON object:
+#   answer  what every POST is answered with, as JSON text or any text
 #   status  the status it is answered with
 #   pump    bytes of IP packets to come out of TUN, once
 import fcntl
@@ -32,10 +33,10 @@ def packet(n_bytes):
 
 class Node(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    status, answer, tun, log = 503, "{}", None, None
+    status, answer, tun, log, others = 503, "{}", None, None, None
 
     def body(self):
-        return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        return json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "{}")
 
     def reply(self, status, text):
         self.send_response(status)
@@ -52,9 +53,12 @@ class Node(http.server.BaseHTTPRequestHandler):
         self.reply(200, "{}")
 
     def do_POST(self):
-        voucher = self.body()
-        Node.log.write(f"{voucher['cumulative_bytes']} {voucher['signature']} {Node.status}\n")
-        self.reply(Node.status, Node.answer.replace("@cumulative@", str(voucher["cumulative_bytes"])))
+        body = self.body()
+        if self.path.endswith("/vouchers"):
+            Node.log.write(f"{body['cumulative_bytes']} {body['signature']} {Node.status}\n")
+        else:
+            Node.others.write(f"{self.path} {json.dumps(body)}\n")
+        self.reply(Node.status, Node.answer)
 
     def log_message(self, *_):
         pass
@@ -62,4 +66,5 @@ class Node(http.server.BaseHTTPRequestHandler):
 
 Node.tun = open_tun(sys.argv[1])
 Node.log = open(sys.argv[3], "w", buffering=1, encoding="ascii")
+Node.others = open(sys.argv[3] + ".else", "w", buffering=1, encoding="ascii")
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Node).serve_forever()
