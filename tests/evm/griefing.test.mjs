@@ -311,6 +311,52 @@ describe("griefing by gas and by value", () => {
 		);
 	});
 
+	it("the 2^32 - 1st terms are kept apart like the first; where there can be no more, the old ones still sell", async () => {
+		const { f, chain } = c;
+		const first = await f.buy();
+		// Treasury, fee and the count of terms share a word: the one that begins with the
+		// treasury.
+		let slot = -1;
+		let content;
+		do {
+			slot++;
+			const at = ethers.toBeHex(slot, 32);
+			content = BigInt(
+				await chain.rpc("eth_getStorageAt", f.escrow.target, at, "latest"),
+			);
+			assert.ok(slot < 32);
+		} while ((content & ((1n << 160n) - 1n)) !== BigInt(f.treasury));
+		assert.equal(content >> 160n, (1n << 16n) | 100n, "one record, 1 %");
+		const almost = (content & ((1n << 176n) - 1n)) | (((1n << 32n) - 2n) << 176n);
+		await chain.rpc(
+			"anvil_setStorageAt",
+			f.escrow.target,
+			ethers.toBeHex(slot, 32),
+			ethers.toBeHex(almost, 32),
+		);
+		const set_price = (price) =>
+			chain.send(f.registry, f.operator, "setPrice", [f.nodeId, NATIVE, price]);
+		await set_price(7n);
+		const last = await f.buy({}, { price: 7n });
+		assert.equal((await f.session(last)).pricePerGB, 7n);
+		assert.equal((await f.session(first)).pricePerGB, PRICE);
+		await set_price(8n);
+		const order = Fixture.args(await f.order());
+		await f.fails(f.buyer, "createSession", order, { value: 80n }, "Panic");
+		await set_price(PRICE);
+		const again = await f.buy();
+		await f.send(f.operator, "finalizeBatch", [
+			f.nodeId,
+			[
+				await item(f, last, GB),
+				await item(f, again, GB),
+				await item(f, first, GB),
+			],
+		]);
+		const one = split(GB, 10n * GB, PRICE);
+		assert.equal(await f.withdrawable(f.payout), 2n * one.operator + 7n);
+	});
+
 	it("dust: sessions whose cost, fee or refund is nothing settle like others", async () => {
 		const { f, chain } = c;
 		await chain.send(f.registry, f.operator, "setPrice", [f.nodeId, NATIVE, 1n]);
