@@ -234,6 +234,12 @@ bought_get() { # NAME FILTER: of the session as the node sees it
 	session_get "${chain_session[$1]}" "$2"
 }
 
+bought_used() { # NAME: bytes of both directions, once they stand still
+	local bill
+	bill=$(session_bill "${chain_session[$1]}")
+	echo $((${bill% *} + ${bill#* }))
+}
+
 bought_has() { # NAME FILTER VALUE
 	[ "$(bought_get "$1" "$2")" = "$3" ]
 }

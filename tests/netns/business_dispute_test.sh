@@ -27,8 +27,7 @@ use() {
 	rm -f "$tmp/file"
 	fetch file
 	is_fetched file || fail "the file arrived altered"
-	session_bill "${chain_session[$1]}" >/dev/null
-	used=$(bought_get "$1" .usage.used_bytes)
+	used=$(bought_used "$1")
 	session_end "$1"
 }
 

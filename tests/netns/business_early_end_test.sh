@@ -26,8 +26,7 @@ wallet_tunnel signed "tw$$b"
 captures_start
 fetch file
 is_fetched file || fail "the file arrived altered"
-bill=$(session_bill "${chain_session[signed]}")
-used=$((${bill% *} + ${bill#* }))
+used=$(bought_used signed)
 captures_stop
 expect_eq "bytes metered" $used $(($(count_out) + $(count_in)))
 voucher signed $used
@@ -38,7 +37,7 @@ wait_or_fail 60 "the settlement" bought_has signed .state settled
 # Nobody signs any more: the node waits for its patience, in the chain's time, and then gives back all.
 wallet_tunnel unsigned "tw$$c"
 fetch file
-expect_between "bytes served on credit" "$(bought_get unsigned .usage.used_bytes)" 600000 $credit
+expect_between "bytes served on credit" "$(bought_used unsigned)" 600000 $credit
 session_end unsigned
 wait_or_fail 60 "the wait for its last voucher" bought_has unsigned .state settling
 wait_or_fail 30 "the closing on chain" bought_has unsigned .purchase.is_closed true

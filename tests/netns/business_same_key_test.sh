@@ -31,8 +31,8 @@ expect_eq "alice's key" "$(bought_get alice .public_key)" "$shared"
 
 fetch file
 is_fetched file || fail "alice's file arrived altered"
-alice_bill=$(session_bill "${chain_session[alice]}")
-expect_over "bytes billed to alice" "${alice_bill#* }" 600000
+alice_used=$(bought_used alice)
+expect_over "bytes billed to alice" "$alice_used" 600000
 expect_eq "bytes billed to bob" "$(bought_get bob .usage.used_bytes)" 0
 
 say "bob with a key of his own"
@@ -40,8 +40,8 @@ wallet_tunnel bob "tw$$c"
 rm "$tmp/file"
 fetch file
 is_fetched file || fail "bob's file arrived altered"
-expect_over "bytes billed to bob" "$(bought_get bob .usage.in_bytes)" 600000
-expect_eq "bytes billed to alice meanwhile" "$(session_bill "${chain_session[alice]}")" "$alice_bill"
+expect_over "bytes billed to bob" "$(bought_used bob)" 600000
+expect_eq "bytes billed to alice meanwhile" "$(bought_used alice)" "$alice_used"
 
 say "alice replaces her key; bob takes the old one"
 buyer_is=buyer
@@ -55,8 +55,7 @@ expect_eq "bob's key" "$(bought_get bob .public_key)" "$shared"
 for name in alice bob; do
 	[ $name = bob ] || buyer_is=buyer
 	[ $name = alice ] || buyer_is=other
-	used=$(bought_get $name .usage.used_bytes)
-	voucher $name "$used"
+	voucher $name "$(bought_used $name)"
 	session_end $name
 	wait_or_fail 60 "the settlement of $name" bought_has $name .state settled
 	session_refund $name

@@ -29,9 +29,7 @@ done
 wallet_tunnel vouchers "tw$$b"
 fetch file
 is_fetched file || fail "the file arrived altered"
-session_bill "${chain_session[vouchers]}" >/dev/null
-used=$(bought_get vouchers .usage.used_bytes)
-voucher vouchers "$used"
+voucher vouchers "$(bought_used vouchers)"
 session_end vouchers
 wait_or_fail 60 "the settlement" bought_has vouchers .state settled
 

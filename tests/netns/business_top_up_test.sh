@@ -38,8 +38,7 @@ is_fetched file || fail "the file arrived altered"
 expect_bill "${chain_session[alice]}"
 expect_no_losses
 expect_eq "packets dropped at a gate" "$(dropped gate_closed)" 0
-bill=$(session_bill "${chain_session[alice]}")
-used=$((${bill% *} + ${bill#* }))
+used=$(bought_used alice)
 
 session_end alice
 wait_or_fail 60 "the proposal" bought_is alice proposed
