@@ -73,7 +73,8 @@ static int deploy_one(
 		return twctl_fail(twctl, TWCTL_EXIT_FAILED, "out of memory");
 	exit_code = read_artifact(twctl, dir, name, code, &len);
 	if (exit_code == 0) {
-		memcpy(code + len, arguments, arguments_len);
+		if (arguments_len > 0) // memcpy takes no NULL, even for nothing
+			memcpy(code + len, arguments, arguments_len);
 		len += arguments_len;
 		if (evm_admin_send(&chain->admin, NULL, code, len, &result, why) < 0) {
 			exit_code =

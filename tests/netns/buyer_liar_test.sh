@@ -27,8 +27,8 @@ buyer_tw buy "$file" --rpc $chain_rpc --chain-id $chain_id --escrow "$escrow" --
 tun=tw$$l
 
 start "$tmp/liar.log" ip netns exec "$buyer" python3 "$netns_dir/false_node.py" "$tun" 9090 "$tmp/vouchers"
-wait_or_fail 20 "the tunnel" ip -n "$buyer" link set "$tun" up
-wait_or_fail 20 "the false node" in_ns "$buyer" sh -c 'ss -Hltn sport = :9090 | grep -q .'
+wait_or_fail 60 "the tunnel" ip -n "$buyer" link set "$tun" up
+wait_or_fail 60 "the false node" in_ns "$buyer" sh -c 'ss -Hltn sport = :9090 | grep -q .'
 
 tell() { # JSON
 	in_ns "$buyer" curl -sf --max-time 20 -X PUT -d "$1" http://127.0.0.1:9090/ >/dev/null || fail "tell $1"
@@ -58,7 +58,7 @@ is_newest() { # BYTES
 
 expect_end() { # CODE PATTERN
 	local code=0
-	wait_gone 30 "$pay_pid" || fail "pay goes on"
+	wait_gone 60 "$pay_pid" || fail "pay goes on"
 	wait "$pay_pid" || code=$?
 	expect_eq "exit code" "$code" "$1"
 	expect_text "what pay says" "$tmp/pay.log" "$2"
@@ -87,11 +87,13 @@ done
 
 claims 0
 pay
+# An interface that was there before is counted from the tool's first look.
+wait_or_fail 60 "the first look" grep -q counting "$tmp/pay.log"
 tell '{"pump": 1000000}'
 claims 1000000
-wait_or_fail 20 "a voucher for what passed" is_newest 1000000
+wait_or_fail 60 "a voucher for what passed" is_newest 1000000
 claims 5000000 # 4 MB more than passed
-wait_or_fail 20 "a voucher at the tolerance" is_newest 5000000
+wait_or_fail 60 "a voucher at the tolerance" is_newest 5000000
 
 # ---- one octet beyond it ----
 
@@ -106,16 +108,16 @@ expect_eq "the newest voucher" "$(newest)" 5000000
 # A jump that was only in flight is held, not punished.
 claims 6000000
 pay
-wait_or_fail 20 "the hold" grep -q 'looking again' "$tmp/pay.log"
+wait_or_fail 60 "the hold" grep -q 'looking again' "$tmp/pay.log"
 expect_eq "the newest voucher" "$(newest)" 5000000
 tell '{"pump": 5000000}'
-wait_or_fail 20 "a voucher after the hold" is_newest 6000000
+wait_or_fail 60 "a voucher after the hold" is_newest 6000000
 
 # ---- a node that forgets ----
 
 claims 10
 n=$(wc -l <"$tmp/vouchers")
-wait_or_fail 20 "three more rounds" eval "[ \$(wc -l <'$tmp/vouchers') -gt $((n + 3)) ]"
+wait_or_fail 60 "three more rounds" eval "[ \$(wc -l <'$tmp/vouchers') -gt $((n + 3)) ]"
 expect_eq "the lowest of the last vouchers" "$(tail -n 3 "$tmp/vouchers" | sort -n | head -n 1 | cut -d' ' -f1)" 6000000
 
 # ---- down, and broken ----
@@ -138,12 +140,12 @@ done
 # ---- killed between signing and sending ----
 
 claims 6500000
-wait_or_fail 20 "a voucher" is_newest 6500000
+wait_or_fail 60 "a voucher" is_newest 6500000
 kill9 "$pay_pid"
 # What stands on the disk was signed, and the node may not have it: it is sent, though it claims nothing new.
 jq '.signed_bytes = 6600000' "$file.usage" >"$tmp/usage" && install -m 600 "$tmp/usage" "$file.usage"
 pay
-wait_or_fail 20 "the voucher of the disk" is_newest 6600000
+wait_or_fail 60 "the voucher of the disk" is_newest 6600000
 ip netns exec "$buyer" "$twctl" buyer pay "$file" --key-file "$tmp/signer.key" 2>"$tmp/refused" &&
 	fail "two count into one file"
 expect_text "the refusal" "$tmp/refused" 'another process already counts'

@@ -65,7 +65,7 @@ expect_eq "the new key's public half" "$(wg pubkey <"$file.key")" "$key"
 tampered() { # PORT FROM TO
 	start "$tmp/tamper$1.log" ip netns exec "$office" python3 "$netns_dir/tamper.py" $office_addr "$1" \
 		http://$office_addr:$api_port "$2" "$3"
-	wait_or_fail 20 "the one between" in_ns "$office" sh -c "ss -Hltn sport = :$1 | grep -q ."
+	wait_or_fail 60 "the one between" in_ns "$office" sh -c "ss -Hltn sport = :$1 | grep -q ."
 	provision --api "http://$office_addr:$1" >/dev/null 2>"$tmp/refused"
 }
 before=$(cat "$tmp/$tun.conf")
@@ -135,21 +135,21 @@ is_gate_closed() {
 begin_pay
 quick_up
 expect_text "the default route" <(in_ns "$buyer" ip route get $office_addr) "dev $tun"
-wait_or_fail 20 "the handshake" from_buyer ping -c 1 -W 1 $server
-fetch one || fail "the first file"
+wait_or_fail 60 "the handshake" from_buyer ping -c 1 -W 1 $server
+fetch one --max-time 150 || fail "the first file"
 is_fetched one || fail "the first file arrived altered"
 expect_over "vouchers for 4 MB at a credit of 300 kB" "$(n_vouchers)" 9
-wait_or_fail 20 "the last voucher" is_all_signed
+wait_or_fail 60 "the last voucher" is_all_signed
 
 # ---- killed in mid-transfer: the gate closes at the credit -----------------------------------
 
-fetch two &
+fetch two --max-time 150 &
 download=$!
 on_exit stop "$download"
 sleep 0.3
 kill9 "$pay_pid"
 cp "$tmp/pay.log" "$tmp/pay1.log"
-wait_or_fail 20 "the gate to close" is_gate_closed
+wait_or_fail 60 "the gate to close" is_gate_closed
 signed=$(usage .signed_bytes)
 expect_between "bytes served beyond the voucher" $(($(session_bill "${chain_session[alice]}" | tr ' ' +) - signed)) 1 "$credit"
 kill -0 "$download" || fail "the download did not wait for the voucher"
@@ -163,18 +163,18 @@ expect_eq "the session on the chain" "$(buyer_tw status "$file" --json | jq -r .
 begin_pay
 wait "$download" || fail "the second file"
 is_fetched two || fail "the second file arrived altered"
-wait_or_fail 20 "the last voucher" is_all_signed
+wait_or_fail 60 "the last voucher" is_all_signed
 
 # ---- the interface made anew -----------------------------------------------------------------
 
 cp "$tmp/pay.log" "$tmp/pay2.log"
 quick down || fail "wg-quick down: $(cat "$tmp/wg-quick-down.log")"
-wait_or_fail 20 "the end of the interface" grep -q '"interface_down"' "$tmp/pay.log"
+wait_or_fail 60 "the end of the interface" grep -q '"interface_down"' "$tmp/pay.log"
 quick_up
-wait_or_fail 20 "the handshake" from_buyer ping -c 1 -W 1 $server
-fetch three || fail "the third file"
+wait_or_fail 60 "the handshake" from_buyer ping -c 1 -W 1 $server
+fetch three --max-time 150 || fail "the third file"
 is_fetched three || fail "the third file arrived altered"
-wait_or_fail 20 "the last voucher" is_all_signed
+wait_or_fail 60 "the last voucher" is_all_signed
 
 # ---- ended by the buyer ----------------------------------------------------------------------
 
@@ -185,7 +185,7 @@ expect_text "the refusal" "$tmp/refused" "not the key of the session's buyer"
 buyer_tw end "$file" --at-node --key-file "$tmp/buyer.key" --json >"$tmp/ended.json" ||
 	fail "buyer end: $(cat "$tmp/ended.json")"
 expect_text "what the node says" "$tmp/ended.json" '"node_state":"(draining|settling)"'
-wait_gone 30 "$pay_pid" || fail "pay goes on after the end"
+wait_gone 60 "$pay_pid" || fail "pay goes on after the end"
 wait "$pay_pid" || fail "pay ended with an error: $(tail -n 3 "$tmp/pay.log")"
 expect_text "pay's last word" "$tmp/pay.log" '"event":"over"'
 is_settled() {
