@@ -64,6 +64,7 @@ def check(doc, schema, value, where):
 
 
 EXAMPLES = {'generate_key': True, 'quota_bytes': 1000000, 'duration_sec': 3600, 'bytes': 1000, 'name': 'walked',
+            'cumulative_bytes': 1,
             'message': 'no message', 'signature': '0x' + '00' * 65}
 
 
@@ -71,7 +72,10 @@ def example_body(doc, operation):
     if 'requestBody' not in operation:
         return None
     schema = resolve(doc, operation['requestBody']['content']['application/json']['schema'])
-    return {name: EXAMPLES[name] for name in schema['properties'] if name in EXAMPLES}
+    body = {name: EXAMPLES[name] for name in schema['properties'] if name in EXAMPLES}
+    if 'generate_key' in body:
+        body.pop('signature', None)  # the node's key instead of the buyer's
+    return body
 
 
 class Walk:
@@ -123,8 +127,10 @@ class Walk:
         served = 0
         operations = [(path, method, item[method]) for path, item in self.doc['paths'].items()
                       for method in item if method != 'parameters']
-        # What ends a session comes last.
-        for path, method, operation in sorted(operations, key=lambda row: row[1] == 'delete'):
+        # What others need comes first, what ends a session last.
+        order = {'peer': -1, 'forget-key': 1, 'end': 2}
+        for path, method, operation in sorted(
+                operations, key=lambda row: 3 if row[1] == 'delete' else order.get(row[0].split('/')[-1], 0)):
             served += self.walk(path, method, operation) < 300
         for path, item in self.doc['paths'].items():
             url = self.url + self.fill(path)
