@@ -180,6 +180,7 @@ int api_token_authenticate(void *ctx, const char *token, struct http_caller *ret
 		ret->role = HTTP_ROLE_BUYER;
 		memcpy(ret->buyer, row->buyer, HTTP_BUYER_BYTES);
 		ret->buyer_chain = row->buyer_chain;
+		ret->expires_mono_ns = row->issued_mono_ns + API_TOKEN_LIFE_SEC * NS_PER_SEC;
 		return 0;
 	}
 	return -EACCES;

@@ -5,6 +5,8 @@
 
 #include "common/log.h"
 #include "controlplane/http/http_astray.h"
+#include "controlplane/http/http_conn_head.h"
+#include "controlplane/http/http_live.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -25,6 +27,8 @@ struct http_conn {
 	bool is_deferred; // the reply comes later
 	bool is_answered; // a deferred reply has come and is to be written
 	bool is_body_due; // libwebsockets ends even a body of 0 bytes, when the reply stands already
+	bool is_live; // a WebSocket now
+	struct http_live live;
 	struct http_exchange exchange;
 };
 
@@ -35,165 +39,30 @@ static void conn_set_deadline(struct http_conn *conn, uint32_t sec)
 
 // ---- a request -------------------------------------------------------------------------------
 
-static const char *const lws_methods[] = {
-	[LWSHUMETH_GET] = "GET",
-	[LWSHUMETH_POST] = "POST",
-	[LWSHUMETH_OPTIONS] = "OPTIONS",
-	[LWSHUMETH_PUT] = "PUT",
-	[LWSHUMETH_PATCH] = "PATCH",
-	[LWSHUMETH_DELETE] = "DELETE",
-	[LWSHUMETH_CONNECT] = "CONNECT",
-	[LWSHUMETH_HEAD] = "HEAD",
-};
-
-// Out: dst, "" when the header is absent; "?" when it is longer than dst, which no check accepts.
-static void copy_header(struct lws *wsi, char *dst, int cap, enum lws_token_indexes token)
+static enum http_exchange_next conn_begin(struct http_conn *conn, bool is_upgrade)
 {
-	dst[0] = '\0';
-	if (lws_hdr_total_length(wsi, token) > 0 && lws_hdr_copy(wsi, dst, cap, token) < 0)
-		strcpy(dst, "?");
-}
-
-static enum http_exchange_next conn_begin(struct http_conn *conn)
-{
-	char query[HTTP_MAX_QUERY][HTTP_QUERY_CAP];
-	char content_length[32], content_type[80], authorization[192], if_none_match[128];
-	struct http_head head = {0};
+	struct http_conn_head head;
 	enum http_exchange_next next;
-	char *path = NULL;
-	int path_len = 0;
-	int method = lws_http_get_uri_and_method(conn->wsi, &path, &path_len);
 
-	head.method = method < 0 || method >= (int)LWS_ARRAY_SIZE(lws_methods)
-		? "?"
-		: lws_methods[method];
-	head.path = path == NULL ? "" : path;
-	head.path_len = path == NULL ? 0 : (size_t)path_len;
-	while (lws_hdr_fragment_length(conn->wsi, WSI_TOKEN_HTTP_URI_ARGS, (int)head.n_query) > 0) {
-		if (head.n_query == HTTP_MAX_QUERY ||
-		    lws_hdr_copy_fragment(
-			    conn->wsi,
-			    query[head.n_query],
-			    HTTP_QUERY_CAP,
-			    WSI_TOKEN_HTTP_URI_ARGS,
-			    (int)head.n_query
-		    ) < 0) {
-			head.is_query_cut = true;
-			break;
-		}
-		head.query[head.n_query] = query[head.n_query];
-		head.n_query++;
-	}
-	copy_header(
-		conn->wsi, content_length, sizeof(content_length), WSI_TOKEN_HTTP_CONTENT_LENGTH
-	);
-	copy_header(conn->wsi, content_type, sizeof(content_type), WSI_TOKEN_HTTP_CONTENT_TYPE);
-	head.content_length = content_length;
-	copy_header(conn->wsi, authorization, sizeof(authorization), WSI_TOKEN_HTTP_AUTHORIZATION);
-	copy_header(conn->wsi, if_none_match, sizeof(if_none_match), WSI_TOKEN_HTTP_IF_NONE_MATCH);
-	head.content_type = content_type;
-	head.authorization = authorization;
-	head.if_none_match = if_none_match;
-	head.has_transfer_encoding =
-		lws_hdr_total_length(conn->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
-	head.is_too_large = !http_astray_check_head(conn->wsi);
-	head.ticket = ++conn->pool->n_tickets;
-	head.client = conn->client == NULL ? 1 : (uintptr_t)conn->client;
+	http_conn_head_read(&head, conn->wsi, is_upgrade);
+	head.head.ticket = ++conn->pool->n_tickets;
+	head.head.client = conn->client == NULL ? 1 : (uintptr_t)conn->client;
 	conn->pool->stats.n_requests++;
 	conn->is_busy = true;
 	conn_set_deadline(conn, conn->pool->conf.request_timeout_sec);
 	if (conn->client != NULL)
-		head.retry_after_sec = http_limit_request(
+		head.head.retry_after_sec = http_limit_request(
 			&conn->pool->limit, conn->client, (uint64_t)lws_now_usecs()
 		);
-	conn->pool->stats.n_over_rate += head.retry_after_sec > 0;
+	conn->pool->stats.n_over_rate += head.head.retry_after_sec > 0;
 	next = http_exchange_begin(
-		&conn->exchange, &conn->pool->exchange_conf, &head, conn->client == NULL
+		&conn->exchange, &conn->pool->exchange_conf, &head.head, conn->client == NULL
 	);
-	explicit_bzero(authorization, sizeof(authorization));
+	explicit_bzero(head.authorization, sizeof(head.authorization));
 	return next;
 }
 
 // ---- its reply -------------------------------------------------------------------------------
-
-static int add_header(
-	struct lws *wsi, const char *name, const char *value, uint8_t **p, uint8_t *end
-)
-{
-	if (value == NULL || value[0] == '\0')
-		return 0;
-	return lws_add_http_header_by_name(
-		wsi, (const uint8_t *)name, (const uint8_t *)value, (int)strlen(value), p, end
-	);
-}
-
-// What scripts of other origins may see and do (Fetch standard, CORS protocol).
-static int add_cross_origin(struct http_conn *conn, uint8_t **p, uint8_t *end)
-{
-	const struct http_exchange *exchange = &conn->exchange;
-	struct lws *wsi = conn->wsi;
-
-	if (!exchange->is_cross_origin && !exchange->is_preflight)
-		return 0;
-	if (add_header(wsi, "access-control-allow-origin:", "*", p, end))
-		return -1;
-	if (!exchange->is_preflight)
-		return add_header(
-			wsi, "access-control-expose-headers:", "etag, location, retry-after", p, end
-		);
-	return add_header(wsi, "access-control-allow-methods:", exchange->reply.allow, p, end) ||
-		add_header(
-			wsi,
-			"access-control-allow-headers:",
-			"authorization, content-type, if-none-match",
-			p,
-			end
-		) ||
-		add_header(wsi, "access-control-max-age:", "600", p, end);
-}
-
-// Of the reply as it stands. "no-cache" lets a client keep what it must ask about (RFC 9111 section
-// 5.2.2.4).
-static int add_cache_headers(struct http_conn *conn, uint8_t **p, uint8_t *end)
-{
-	const struct http_reply *reply = &conn->exchange.reply;
-	const char *control = reply->etag[0] == '\0' ? "no-store" : "private, no-cache";
-
-	return add_header(conn->wsi, "etag:", reply->etag, p, end) ||
-		add_header(conn->wsi, "cache-control:", control, p, end);
-}
-
-static int conn_write_head(struct http_conn *conn)
-{
-	struct http_reply *reply = &conn->exchange.reply;
-	uint8_t *start = conn->pool->chunk + LWS_PRE;
-	uint8_t *end = start + HTTP_CONN_HEAD_BYTES;
-	uint8_t *p = start;
-	char length[24] = "", retry_after[16] = "";
-
-	// RFC 9110 section 8.6: a 204 has no length; that of a 304 would be the length of a 200.
-	if (reply->status != 204 && reply->status != 304)
-		snprintf(length, sizeof(length), "%zu", reply->body_len);
-	if (reply->retry_after_sec > 0)
-		snprintf(retry_after, sizeof(retry_after), "%u", reply->retry_after_sec);
-	if (lws_add_http_header_status(conn->wsi, (unsigned)reply->status, &p, end) ||
-	    add_header(conn->wsi, "content-type:", reply->content_type, &p, end) ||
-	    add_header(conn->wsi, "location:", reply->location, &p, end) ||
-	    add_header(conn->wsi, "allow:", reply->allow, &p, end) ||
-	    add_header(
-		    conn->wsi, "www-authenticate:", reply->is_challenged ? "Bearer" : NULL, &p, end
-	    ) ||
-	    add_header(conn->wsi, "retry-after:", retry_after, &p, end) ||
-	    add_cross_origin(conn, &p, end) || add_cache_headers(conn, &p, end) ||
-	    add_header(conn->wsi, "x-content-type-options:", "nosniff", &p, end) ||
-	    add_header(conn->wsi, "content-length:", length, &p, end) ||
-	    add_header(
-		    conn->wsi, "connection:", conn->exchange.must_close ? "close" : NULL, &p, end
-	    ) ||
-	    lws_finalize_write_http_header(conn->wsi, start, &p, end))
-		return -1;
-	return 0;
-}
 
 // Returns: -1 to close the connection, as libwebsockets wants it.
 static int conn_finish(struct http_conn *conn)
@@ -253,7 +122,7 @@ static int conn_reply(struct http_conn *conn)
 	if (http_exchange_is_refused(&conn->exchange))
 		conn->pool->stats.n_refused++;
 	conn_set_deadline(conn, conn->pool->conf.request_timeout_sec);
-	if (conn_write_head(conn) < 0)
+	if (http_conn_head_write(conn->wsi, &conn->exchange, conn->pool->chunk + LWS_PRE) < 0)
 		return -1;
 	if (conn->exchange.must_close || conn->exchange.reply.body_len == 0) {
 		// Input that nobody will read is on its way: do not wait for the loop.
@@ -267,6 +136,72 @@ static int conn_reply(struct http_conn *conn)
 	return 0;
 }
 
+// ---- WebSockets ------------------------------------------------------------------------------
+
+static bool has_live_place(const struct http_conn *conn)
+{
+	const struct http_server_conf *conf = &conn->pool->conf;
+
+	return conn->pool->stats.n_live < conf->live_max &&
+		(conn->client == NULL || conn->client->n_live < conf->live_per_address);
+}
+
+// The opening handshake, a request like others. Returns: 0 to go on with it, -1 when the reply that it
+// got instead is written.
+static int conn_upgrade(struct http_conn *conn, const char *protocol)
+{
+	struct http_reply *reply = &conn->exchange.reply;
+
+	// A body, or another protocol than ours: nobody asks so.
+	if (strcasecmp(protocol, "websocket") != 0 ||
+	    conn_begin(conn, true) == HTTP_EXCHANGE_BODY || reply->is_deferred)
+		return -1;
+	if (reply->status == 101 && !has_live_place(conn)) {
+		http_reply_problem(
+			reply, 429, NULL, "too many WebSockets are open; close one, or come back"
+		);
+		reply->retry_after_sec = 10;
+	}
+	if (reply->status == 101)
+		return 0;
+	conn->exchange.must_close = true;
+	(void)conn_reply(conn);
+	return -1;
+}
+
+static int conn_open_live(struct http_conn *conn)
+{
+	struct http_reply *reply = &conn->exchange.reply;
+	const struct http_live_ops *ops = reply->live_ops;
+	void *ctx = reply->live_ctx;
+
+	if (ops == NULL)
+		return -1;
+	reply->live_ops = NULL;
+	http_exchange_fini(&conn->exchange);
+	conn->is_busy = false;
+	conn->is_live = true;
+	conn->pool->stats.n_replies[101]++;
+	conn->pool->stats.n_live++;
+	if (conn->client != NULL)
+		conn->client->n_live++;
+	http_live_init(&conn->live, conn->wsi, conn->pool->conf.live_ping_sec, ops, ctx);
+	return 0;
+}
+
+void http_conn_close_live(struct http_conn_pool *pool)
+{
+	struct http_conn *conn;
+
+	LIST_FOREACH(conn, &pool->conns, link)
+	{
+		if (conn->is_live)
+			http_live_close(
+				&conn->live, LWS_CLOSE_STATUS_GOINGAWAY, "the node is stopping"
+			);
+	}
+}
+
 // ---- connections -----------------------------------------------------------------------------
 
 static void conn_destroy(struct http_conn *conn)
@@ -278,6 +213,12 @@ static void conn_destroy(struct http_conn *conn)
 	if (conn->client != NULL) {
 		conn->pool->n_remote_conns--;
 		http_limit_disconnect(conn->client);
+	}
+	if (conn->is_live) {
+		conn->pool->stats.n_live--;
+		if (conn->client != NULL)
+			conn->client->n_live--;
+		http_live_fini(&conn->live);
 	}
 	http_tcp_release(conn->vhost);
 	http_exchange_fini(&conn->exchange);
@@ -391,8 +332,10 @@ void http_conn_sweep(struct http_conn_pool *pool)
 
 	LIST_FOREACH(conn, &pool->conns, link)
 	{
-		if (now_us < conn->deadline_us && !conn_is_left(conn))
+		if (conn->is_live ? !http_live_sweep(&conn->live, now_us)
+				  : now_us < conn->deadline_us && !conn_is_left(conn))
 			continue;
+		pool->stats.n_slow_readers += conn->is_live && conn->live.is_slow;
 		if (conn->is_busy && !conn->is_deferred)
 			pool->stats.n_timeouts++;
 		lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
@@ -428,7 +371,7 @@ int http_conn_callback(
 		return 0;
 	switch ((int)reason) {
 	case LWS_CALLBACK_HTTP:
-		conn->is_body_due = conn_begin(conn) == HTTP_EXCHANGE_BODY;
+		conn->is_body_due = conn_begin(conn, false) == HTTP_EXCHANGE_BODY;
 		return conn->is_body_due ? 0 : conn_reply(conn);
 	case LWS_CALLBACK_HTTP_BODY:
 		if (conn->is_body_due)
@@ -444,9 +387,24 @@ int http_conn_callback(
 		if (conn->is_deferred)
 			return conn->is_answered ? conn_reply(conn) : 0;
 		return conn->is_busy ? conn_write_body(conn) : 0;
-	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: // WebSocket upgrade: nothing here speaks it
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-		return -1;
+		return conn_upgrade(conn, in);
+	case LWS_CALLBACK_ESTABLISHED:
+		return conn_open_live(conn);
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		return conn->is_live ? http_live_write(&conn->live) : -1;
+	case LWS_CALLBACK_RECEIVE_PONG:
+		if (conn->is_live)
+			http_live_pong(&conn->live);
+		return 0;
+	case LWS_CALLBACK_RECEIVE:
+		if (conn->is_live)
+			http_live_close(
+				&conn->live,
+				LWS_CLOSE_STATUS_POLICY_VIOLATION,
+				"nothing is expected"
+			);
+		return 0;
 	case LWS_CALLBACK_CLOSED_HTTP:
 		conn->pool->stats.n_refused += http_astray_take_close();
 		return 0;
@@ -469,7 +427,7 @@ bool http_conn_is_any_busy(const struct http_conn_pool *pool)
 
 	LIST_FOREACH(conn, &pool->conns, link)
 	{
-		if (conn->is_busy)
+		if (conn->is_busy || (conn->is_live && conn->live.close_code != 0))
 			return true;
 	}
 	return false;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The connections of http_server.c, with which it shares the door to libwebsockets: one callback,
-// replies written as fast as the client reads them, deadlines for who is too slow. One thread; a
-// connection lives from accept until libwebsockets destroys its wsi.
+// replies written as fast as the client reads them, deadlines for who is too slow. One that has become
+// a WebSocket is http_live.c's. One thread; a connection lives from accept until libwebsockets destroys
+// its wsi.
 #pragma once
 
 #include "controlplane/http/http_exchange.h"
@@ -15,9 +16,9 @@
 #include <sys/queue.h>
 
 #define HTTP_CONN_CHUNK_BYTES 16384 // written at a time
-#define HTTP_CONN_HEAD_BYTES 2048 // of a reply
 
 struct http_conn;
+struct http_live;
 
 struct http_conn_pool {
 	struct http_server_conf conf; // complete
@@ -44,6 +45,9 @@ void http_conn_answer(struct http_conn_pool *pool, uint64_t ticket, struct http_
 
 // Cuts off the connections that are past their deadline.
 void http_conn_sweep(struct http_conn_pool *pool);
+
+// Tells the WebSockets that the server goes away.
+void http_conn_close_live(struct http_conn_pool *pool);
 
 bool http_conn_is_any_busy(const struct http_conn_pool *pool);
 

@@ -309,6 +309,7 @@ enum http_exchange_next http_exchange_begin(
 	exchange->request.is_local = is_local;
 	exchange->request.ticket = head->ticket;
 	exchange->request.client = head->client;
+	exchange->request.is_upgrade = head->is_upgrade;
 	if (head->has_transfer_encoding ||
 	    parse_content_length(&exchange->body_bytes, head->content_length) < 0) {
 		// Where the body ends is unknown, so is where the next request begins.

@@ -38,6 +38,7 @@ struct http_head {
 	uint32_t retry_after_sec; // the client has asked too much: come back then; 0 = go on
 	bool has_transfer_encoding;
 	bool is_too_large; // request line and headers together
+	bool is_upgrade; // http_request's
 };
 
 enum http_exchange_next {

@@ -12,6 +12,7 @@
 struct http_limit_entry {
 	uint8_t addr[16];
 	uint32_t n_conns;
+	uint32_t n_live; // WebSockets among them: the connections' own count
 	bool is_used;
 	// When the address will have paid off all it asked, at the permitted rate: the theoretical arrival
 	// time of the generic cell rate algorithm (ITU-T I.371).

@@ -15,6 +15,8 @@ void http_reply_fini(struct http_reply *reply)
 	if (reply->is_secret)
 		explicit_bzero(reply->body, reply->body_len);
 	free(reply->body);
+	if (reply->live_ops != NULL)
+		reply->live_ops->closed(reply->live_ctx);
 	*reply = (struct http_reply){0};
 }
 
@@ -73,6 +75,14 @@ void http_reply_bytes(
 void http_reply_empty(struct http_reply *reply, int status)
 {
 	set(reply, status, NULL, NULL);
+}
+
+void http_reply_upgrade(struct http_reply *reply, const struct http_live_ops *ops, void *ctx)
+{
+	http_reply_fini(reply);
+	reply->status = 101;
+	reply->live_ops = ops;
+	reply->live_ctx = ctx;
 }
 
 void http_reply_defer(struct http_reply *reply)
@@ -159,6 +169,7 @@ static const struct {
 	int status;
 	const char *text;
 } status_rows[] = {
+	{101, "Switching Protocols"},
 	{200, "OK"},
 	{201, "Created"},
 	{202, "Accepted"},

@@ -26,8 +26,9 @@ enum http_role { HTTP_ROLE_NOBODY, HTTP_ROLE_BUYER, HTTP_ROLE_OPERATOR };
 struct http_caller {
 	enum http_role role;
 	uint8_t buyer[HTTP_BUYER_BYTES]; // of HTTP_ROLE_BUYER
-	uint64_t
-		buyer_chain; // the only chain where buyer is this buyer: contract wallets; 0: everywhere
+	// The only chain where buyer is this buyer: of contract wallets; 0: everywhere.
+	uint64_t buyer_chain;
+	uint64_t expires_mono_ns; // of its token; 0: it does not
 };
 
 struct http_request {
@@ -37,6 +38,7 @@ struct http_request {
 	unsigned n_query;
 	const char *params[HTTP_MAX_PARAMS]; // the pattern's braces in their order
 	const struct json_value *body; // NULL when the request has none
+	bool is_upgrade; // wants to become a WebSocket: http_reply_upgrade()
 	bool is_local; // came over the UNIX socket, whose mode says who may
 	uint64_t ticket; // of a reply that comes later: http_reply_defer()
 	uint64_t client; // the same for requests of one address, to count them by; never 0
@@ -45,8 +47,19 @@ struct http_request {
 	struct http_caller caller;
 };
 
+// A WebSocket, from opened() to closed().
+struct http_live;
+
+struct http_live_ops {
+	void (*opened)(void *ctx, struct http_live *live);
+	// Once, also for one that never was open. live may not be used from then on.
+	void (*closed)(void *ctx);
+};
+
 struct http_reply {
 	int status; // 0 until a handler has answered
+	const struct http_live_ops *live_ops; // of a 101
+	void *live_ctx;
 	bool is_deferred; // comes later
 	const char *content_type; // static
 	char location[HTTP_PARAM_CAP + 64]; // "" for none
@@ -82,6 +95,9 @@ void http_reply_empty(struct http_reply *reply, int status);
 // The handler has no answer yet: it keeps request->ticket and gives the reply to http_server_answer()
 // later, once. Nothing else of the request lives on; the client may be gone by then.
 void http_reply_defer(struct http_reply *reply);
+
+// The connection becomes a WebSocket (RFC 6455); only where request->is_upgrade. ctx goes to ops.
+void http_reply_upgrade(struct http_reply *reply, const struct http_live_ops *ops, void *ctx);
 
 // RFC 9457 problem details: {"type","title","status","detail"} and, where one member or parameter is
 // at fault, "field". The detail says what, which, the value, and the way out. Replaces what stood in

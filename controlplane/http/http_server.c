@@ -84,6 +84,7 @@ static int on_watch(
 static const struct lws_protocols protocols[] = {
 	{.name = "http", .callback = http_conn_callback},
 	{.name = "watch", .callback = on_watch},
+	{.name = HTTP_LIVE_PROTOCOL, .callback = http_conn_callback, .rx_buffer_size = 1024},
 	{.name = NULL},
 };
 
@@ -280,6 +281,12 @@ static void set_defaults(struct http_server_conf *conf)
 		conf->request_timeout_sec = 10;
 	if (conf->idle_timeout_sec == 0)
 		conf->idle_timeout_sec = 60;
+	if (conf->live_max == 0)
+		conf->live_max = 128;
+	if (conf->live_per_address == 0)
+		conf->live_per_address = 16;
+	if (conf->live_ping_sec == 0)
+		conf->live_ping_sec = 20;
 }
 
 // The TCP side. Returns: 0 or -errno with err.
@@ -413,8 +420,10 @@ int http_server_run(struct http_server *server)
 
 	for (;;) {
 		if (__atomic_load_n(&server->is_stopping, __ATOMIC_ACQUIRE)) {
-			if (drain_until_us == 0)
+			if (drain_until_us == 0) {
 				drain_until_us = lws_now_usecs() + DRAIN_US;
+				http_conn_close_live(&server->pool);
+			}
 			if (!http_conn_is_any_busy(&server->pool) ||
 			    lws_now_usecs() >= drain_until_us)
 				return 0;

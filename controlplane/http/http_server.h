@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one door to libwebsockets, and the control plane's event loop: HTTP/1.1 over a UNIX socket and,
-// where it is configured, TCP with or without TLS; timers, file descriptors, the signals that end it. One thread creates it, runs it and is called
-// back by it; only http_server_stop() may come from elsewhere. Handlers: http_message.h.
+// The one door to libwebsockets, and the control plane's event loop: HTTP/1.1 and WebSocket over a UNIX
+// socket and, where it is configured, TCP with or without TLS; timers, file descriptors, the signals
+// that end it. One thread creates it, runs it and is called back by it; only http_server_stop() may
+// come from elsewhere. Handlers: http_message.h.
 //
 // SIGTERM and SIGINT are blocked in http_server_create() and arrive through the loop; create the
 // server before any thread, so that the threads inherit the mask.
@@ -13,6 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+
+#define HTTP_LIVE_QUEUE_BYTES 65536 // of one WebSocket
+#define HTTP_LIVE_PROTOCOL "tollwire-live" // Sec-WebSocket-Protocol; may be left out
+#define HTTP_LIVE_UNAUTHORIZED 4401 // a close code of ours (RFC 6455 section 7.4.2)
 
 struct http_server;
 
@@ -30,6 +35,9 @@ struct http_server_conf {
 	uint32_t request_timeout_sec; // 10; from the first byte of a request to its last, and again
 		// for the reply: who is slower is cut off
 	uint32_t idle_timeout_sec; // 60; a connection kept open between requests
+	// WebSockets: 128 altogether, 16 from one address; a ping every 20 s, to be answered until the
+	// next one is due.
+	uint32_t live_max, live_per_address, live_ping_sec;
 };
 
 // Takes the socket: its lock file (<socket_path>.lock) first, so that a second instance is refused by
@@ -81,6 +89,13 @@ int http_server_watch_add(
 // client that has gone is no error. Loop's thread, not from within the handler itself.
 void http_server_answer(struct http_server *server, uint64_t ticket, struct http_reply *reply);
 
+// Queues one text message, which is copied. A client that does not read is dropped when more than
+// HTTP_LIVE_QUEUE_BYTES wait for it.
+void http_live_send(struct http_live *live, const char *text, size_t len);
+
+// Closes it, when what is queued has left (RFC 6455 section 7.4). reason: static text.
+void http_live_close(struct http_live *live, unsigned code, const char *reason);
+
 // Runs until SIGTERM, SIGINT or http_server_stop(). Replies under way are finished, for at most one
 // second.
 //
@@ -97,6 +112,8 @@ struct http_server_stats {
 	uint64_t n_timeouts; // slow clients cut off
 	uint32_t n_connections;
 	uint64_t n_replies[HTTP_STATUS_MAX + 1]; // by status
+	uint32_t n_live; // WebSockets among them
+	uint64_t n_slow_readers; // WebSockets dropped because nobody read
 };
 
 void http_server_stats(const struct http_server *server, struct http_server_stats *ret);
