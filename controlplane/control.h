@@ -25,6 +25,7 @@ struct control {
 	struct http_server *server;
 	struct chain_ask *ask; // questions to the chains; NULL when there is none
 	struct api_registry *registry; // nodes that the chains list
+	struct api_live *live; // who listens
 	struct api_token_book *tokens;
 	struct api_challenge_book *challenges;
 	uint64_t started_unix_ns;

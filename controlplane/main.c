@@ -13,9 +13,9 @@
 #include "controlplane/control.h"
 #include "controlplane/http/api.h"
 #include "controlplane/http/api_challenge.h"
-#include "controlplane/http/api_registry.h"
+#include "controlplane/http/api_live.h"
 #include "controlplane/http/api_token.h"
-#include "controlplane/settle/chain_ask.h"
+#include "controlplane/http/api_work.h"
 #include "controlplane/usage/usage_retention.h"
 
 #include <errno.h>
@@ -32,9 +32,6 @@
 
 #define ERR_CAP 1024
 #define RETENTION_INTERVAL_MS 1000 // between two steps of a pass
-#define CHAIN_ASK_TIMEOUT_MS 10000 // a request waits so long for the chain
-#define CHAIN_ASK_LOOK_MS 500 // for what is overdue
-#define REGISTRY_LOOK_MS 1000 // for what is due
 
 struct program {
 	struct config config;
@@ -54,6 +51,7 @@ static void on_session_changed(void *ctx, const struct session *session)
 	const uint64_t one = 1;
 
 	dp_link_session_changed(program->control.link, session);
+	api_live_session_changed(program->control.live, session);
 	// A full eventfd has a round under way already.
 	if (write(program->kick_fd, &one, sizeof(one)) < 0)
 		return;
@@ -278,58 +276,6 @@ static int create_server(struct program *program)
 	return rc;
 }
 
-static void on_answers(void *ctx, int fd)
-{
-	(void)fd;
-	chain_ask_collect(ctx);
-}
-
-static void on_overdue(void *ctx)
-{
-	chain_ask_collect(ctx);
-}
-
-static void on_registry(void *ctx)
-{
-	api_registry_tick(ctx);
-}
-
-static int create_chain_ask(struct program *program)
-{
-	struct control *control = &program->control;
-	int rc = 0;
-
-	if (program->config.n_chains != 0)
-		rc = chain_ask_create(&control->ask, control->clock, CHAIN_ASK_TIMEOUT_MS);
-	if (rc == 0)
-		rc = api_registry_create(
-			&control->registry, &program->config, control->ask, control->clock
-		);
-	if (rc != 0)
-		log_error("main", "questions to the chain: %s", strerror(-rc));
-	return rc;
-}
-
-// Returns: 0 or -errno.
-static int watch_chain_ask(struct program *program)
-{
-	struct chain_ask *ask = program->control.ask;
-	int rc;
-
-	if (ask == NULL)
-		return 0;
-	rc = http_server_watch_add(program->server, chain_ask_fd(ask), on_answers, ask);
-	if (rc == 0)
-		rc = http_server_timer_add(program->server, CHAIN_ASK_LOOK_MS, on_overdue, ask);
-	if (rc == 0)
-		rc = http_server_timer_add(
-			program->server, REGISTRY_LOOK_MS, on_registry, program->control.registry
-		);
-	if (rc == 0)
-		api_registry_tick(program->control.registry);
-	return rc;
-}
-
 // The loop takes them: a thread that did not inherit the mask would let them end the process.
 static int block_signals(void)
 {
@@ -369,7 +315,7 @@ static int start(struct program *program)
 	if (rc == 0)
 		rc = block_signals();
 	if (rc == 0)
-		rc = create_chain_ask(program);
+		rc = api_work_create(control);
 	if (rc == 0)
 		rc = chain_setup_start(&program->chain, control, program->kick_fd);
 	if (rc == 0) {
@@ -380,7 +326,7 @@ static int start(struct program *program)
 		rc = create_server(program);
 	}
 	if (rc == 0)
-		rc = watch_chain_ask(program);
+		rc = api_work_start(control);
 	return rc;
 }
 
@@ -389,14 +335,12 @@ static void stop(struct program *program)
 {
 	struct control *control = &program->control;
 
-	if (control->ask != NULL)
-		chain_ask_cancel(control->ask); // what waits gets its reply
+	api_work_cancel(control);
 	http_server_destroy(program->server);
 	api_token_book_destroy(control->tokens);
 	api_challenge_book_destroy(control->challenges);
 	chain_setup_stop(program->chain);
-	api_registry_destroy(control->registry);
-	chain_ask_destroy(control->ask);
+	api_work_destroy(control);
 	dp_link_destroy(control->link);
 	usage_book_destroy(control->usage);
 	session_book_destroy(control->sessions);

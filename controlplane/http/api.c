@@ -24,6 +24,7 @@ size_t api_tables(struct http_route_table ret[API_MAX_TABLES], struct control *c
 		{api_checkpoints_routes, api_checkpoints_n_routes, control},
 		{api_nodes_routes, api_nodes_n_routes, control},
 		{api_operator_routes, api_operator_n_routes, control},
+		{api_live_routes, api_live_n_routes, control},
 		{api_tx_routes, api_tx_n_routes, control},
 		{api_settlements_routes, api_settlements_n_routes, control},
 		{api_config_routes, api_config_n_routes, control},

@@ -84,6 +84,8 @@ extern const struct http_route api_nodes_routes[];
 extern const size_t api_nodes_n_routes;
 extern const struct http_route api_operator_routes[];
 extern const size_t api_operator_n_routes;
+extern const struct http_route api_live_routes[];
+extern const size_t api_live_n_routes;
 extern const struct http_route api_tx_routes[];
 extern const size_t api_tx_n_routes;
 extern const struct http_route api_config_routes[];

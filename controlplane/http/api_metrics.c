@@ -8,6 +8,7 @@
 #include "api.h"
 
 #include "controlplane/http/api_problem.h"
+#include "controlplane/http/api_totals.h"
 #include "controlplane/settle/settle_record.h"
 
 #include <errno.h>
@@ -18,71 +19,25 @@
 
 // ---- sessions --------------------------------------------------------------------------------
 
-// Reading every session takes the loop's time: a scrape more often than this gets the same again.
-#define SESSIONS_MAX_AGE_NS (5 * NS_PER_SEC)
-
-struct totals {
-	struct control *control;
-	uint64_t read_mono_ns; // 0 = never
-	uint64_t by_state[SESSION_N_STATE];
-	uint64_t n_review;
-	uint64_t out_bytes, in_bytes;
-	bool is_failed;
-};
-
-static bool add_session(void *ctx, const struct session *session)
-{
-	struct totals *totals = ctx;
-	struct usage_view usage;
-
-	if (session->state < SESSION_N_STATE)
-		totals->by_state[session->state]++;
-	totals->n_review += session->reviews != 0;
-	if (usage_read(totals->control->usage, session->id, &usage) < 0) {
-		totals->is_failed = true;
-		return false;
-	}
-	totals->out_bytes += usage.out_bytes;
-	totals->in_bytes += usage.in_bytes;
-	return true;
-}
-
-// Returns: false when the store cannot be read.
-static bool read_sessions(struct totals *totals, struct control *control)
-{
-	uint64_t now_ns = clock_mono_ns(control->clock);
-	struct session_error err;
-
-	if (totals->control == control && totals->read_mono_ns != 0 &&
-	    now_ns - totals->read_mono_ns < SESSIONS_MAX_AGE_NS)
-		return true;
-	*totals = (struct totals){.control = control, .read_mono_ns = now_ns};
-	if (session_each(control->sessions, 0, add_session, totals, &err) == 0 &&
-	    !totals->is_failed)
-		return true;
-	totals->read_mono_ns = 0;
-	return false;
-}
-
 static void put_sessions(struct openmetrics *om, struct control *control)
 {
-	static struct totals totals;
+	const struct api_totals *totals = api_totals_read(control);
 
-	if (!read_sessions(&totals, control)) {
+	if (totals == NULL) {
 		om->is_failed = true;
 		return;
 	}
 	openmetrics_family(om, OPENMETRICS_GAUGE, "tollwire_sessions", NULL, "Sessions by state.");
 	for (unsigned i = 0; i < SESSION_N_STATE; i++)
 		openmetrics_put(
-			om, API_METRICS_LABEL("state", session_state_name(i)), totals.by_state[i]
+			om, API_METRICS_LABEL("state", session_state_name(i)), totals->by_state[i]
 		);
 	api_metrics_gauge(
 		om,
 		"tollwire_sessions_needing_review",
 		NULL,
 		"Sessions that a person should look at.",
-		totals.n_review
+		totals->n_review
 	);
 	openmetrics_family(
 		om,
@@ -91,8 +46,8 @@ static void put_sessions(struct openmetrics *om, struct control *control)
 		"bytes",
 		"Inner IP bytes billed to all sessions that ever were."
 	);
-	openmetrics_put(om, API_METRICS_LABEL("direction", "out"), totals.out_bytes);
-	openmetrics_put(om, API_METRICS_LABEL("direction", "in"), totals.in_bytes);
+	openmetrics_put(om, API_METRICS_LABEL("direction", "out"), totals->out_bytes);
+	openmetrics_put(om, API_METRICS_LABEL("direction", "in"), totals->in_bytes);
 }
 
 // ---- settlements -----------------------------------------------------------------------------
