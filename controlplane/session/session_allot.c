@@ -135,19 +135,30 @@ static struct abi_endpoint ipv4(uint32_t addr)
 	return endpoint;
 }
 
+// A clock that went back must not keep addresses for years: nobody waits longer than the quarantine.
+static bool is_in_quarantine(
+	const struct address_record *record, uint64_t now_unix_sec, uint64_t quarantine_sec
+)
+{
+	return now_unix_sec < record->free_from_unix_sec &&
+		record->free_from_unix_sec - now_unix_sec <= quarantine_sec;
+}
+
 static bool try_address(
 	struct db_txn *txn,
+	const struct config *config,
 	const struct abi_endpoint *addr,
 	uint64_t now_unix_sec,
 	struct session *session
 )
 {
+	uint64_t quarantine_sec = config->sessions.address_quarantine_sec;
 	struct address_record record;
 
 	load_address(txn, addr, &record);
 	bool is_own = record.last_session_id == session->id;
 	if (txn->error != 0 || record.session_id != 0 ||
-	    (!is_own && now_unix_sec < record.free_from_unix_sec))
+	    (!is_own && is_in_quarantine(&record, now_unix_sec, quarantine_sec)))
 		return false;
 	record = (struct address_record){
 		.session_id = session->id,
@@ -180,7 +191,7 @@ static void take_address(
 	uint64_t n_hosts = (UINT64_C(1) << (32 - network->prefix_len));
 
 	if (is_in_network(config, &session->inner) &&
-	    try_address(txn, &session->inner, now_unix_sec, session))
+	    try_address(txn, config, &session->inner, now_unix_sec, session))
 		return;
 	for (uint64_t i = 0; i < n_hosts && txn->error == 0; i++) {
 		uint64_t host = (allot->host_hint + i) % n_hosts;
@@ -188,7 +199,7 @@ static void take_address(
 		if (host == 0 || host == n_hosts - 1 || addr == config->tunnel.address)
 			continue;
 		const struct abi_endpoint endpoint = ipv4(addr);
-		if (try_address(txn, &endpoint, now_unix_sec, session)) {
+		if (try_address(txn, config, &endpoint, now_unix_sec, session)) {
 			allot->host_hint = (uint32_t)host + 1;
 			return;
 		}

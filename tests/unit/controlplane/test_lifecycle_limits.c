@@ -134,6 +134,27 @@ static void test_address_in_quarantine(void **state)
 	assert_memory_equal(&session.inner, &inner, sizeof(inner));
 }
 
+// Addresses must not leak: not even to a clock that was ten years ahead when they were given back.
+static void test_quarantine_and_a_clock_that_went_back(void **state)
+{
+	struct story *story = *state;
+	struct control_fixture *fix = &story->set.fix;
+	struct session session;
+
+	create(story, PURCHASE_OPTIMISTIC, 2 * GB);
+	connect(story);
+	end_by_buyer(story);
+	clock_manual_init(
+		&fix->clock, &fix->manual, (FIXTURE_UNIX_SEC - 3650ull * 86400) * NS_PER_SEC
+	);
+	for (uint8_t i = 0; i < 12; i++) {
+		char name[8];
+		snprintf(name, sizeof(name), "n%u", i);
+		const struct session_add add = control_fixture_add(name, (uint8_t)(10 + i));
+		assert_int_equal(session_add(fix->sessions, &add, &session, &fix->err), 0);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -144,6 +165,7 @@ int main(void)
 		TEST(test_never_throttled_at_the_credit),
 		TEST(test_host_clock_jumps),
 		TEST(test_address_in_quarantine),
+		TEST(test_quarantine_and_a_clock_that_went_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
