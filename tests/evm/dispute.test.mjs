@@ -5,7 +5,18 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { ethers } from "ethers";
 import { Chain } from "./chain.mjs";
-import { DAY, GB, HOUR, Mode, PRICE, ROOT, compact, split, useFixture } from "./fixture.mjs";
+import {
+	DAY,
+	GB,
+	HOUR,
+	Mode,
+	NO_VOUCHER,
+	PRICE,
+	ROOT,
+	compact,
+	split,
+	useFixture,
+} from "./fixture.mjs";
 
 const hooks = { before, beforeEach, after };
 const event = (receipt, name) => receipt.events.find((e) => e.name === name)?.args;
@@ -101,6 +112,13 @@ describe("proposals, disputes, attestors", () => {
 		const [id, idle] = [await f.buy(changes), await f.buy(changes)];
 		const { expiry } = await f.session(id);
 		assert.ok(expiry > year_2106);
+		const early = await f.buy({ ...changes, duration: HOUR / 2 });
+		const sooner = (await f.session(early)).expiry;
+		assert.ok(sooner < year_2106);
+		await f.send(f.buyer, "topUp", [early, 1n, HOUR], { value: PRICE });
+		assert.equal((await f.session(early)).expiry, sooner + BigInt(HOUR));
+		assert.ok((await f.session(early)).expiry > year_2106);
+		await f.send(f.operator, "finalizeSession", [early, 0n, ROOT, NO_VOUCHER]);
 		await propose(id, 6n * GB);
 		assert.equal((await f.session(id)).deadline, expiry);
 		await chain.setTime(expiry - 2n);
