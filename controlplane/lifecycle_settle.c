@@ -191,13 +191,20 @@ void lifecycle_queue_end(
 )
 {
 	struct chain_item item = *former;
+	uint64_t deadline_sec = 0;
 
 	lifecycle_fill_call(round->purchase, round->session, &item);
 	if (kind != CHAIN_CALL_EXECUTE) {
 		item.bytes_used = round->purchase->attested_bytes;
 		memcpy(item.checkpoints_root, round->purchase->attested_root, 32);
 	}
-	if (lifecycle_queue(life, round, kind, &item, 0))
+	// The attestor's word counts until the buyer may dispute no more, or until its time is over: no
+	// payout threshold may hold it up beyond that. An execution has no end of time.
+	if (kind == CHAIN_CALL_FINALIZE_ATTESTED)
+		deadline_sec = round->purchase->window_end_sec;
+	if (kind == CHAIN_CALL_RESOLVE)
+		deadline_sec = round->purchase->resolve_until_sec;
+	if (lifecycle_queue(life, round, kind, &item, deadline_sec))
 		round->step = LIFECYCLE_STEP_EXECUTION_STORED;
 }
 

@@ -23,7 +23,7 @@ bool settle_next_end(
 )
 {
 	bool is_disputed = last != NULL && last->kind == CHAIN_EVENT_DISPUTED;
-	struct settle_next next = {CHAIN_CALL_EXECUTE, 0};
+	struct settle_next next = {.kind = CHAIN_CALL_EXECUTE};
 
 	if (last == NULL)
 		return false;
@@ -33,6 +33,7 @@ bool settle_next_end(
 			// Taken before a dispute and in one, by two different calls.
 			next.kind = is_disputed ? CHAIN_CALL_RESOLVE : CHAIN_CALL_FINALIZE_ATTESTED;
 			next.not_before_sec = 0;
+			next.deadline_sec = last->deadline_sec;
 		}
 	}
 	// The same at once would be refused again.

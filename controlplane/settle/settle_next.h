@@ -13,6 +13,7 @@
 struct settle_next {
 	enum chain_call_kind kind;
 	uint64_t not_before_sec; // chain time
+	uint64_t deadline_sec; // chain time by which it must be mined; 0 = none
 };
 
 /* last is the session's last event out of PROPOSED and DISPUTED, NULL when there is none; its

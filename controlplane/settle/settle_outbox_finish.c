@@ -40,6 +40,7 @@ int settle_outbox_drop(struct settle_outbox *outbox, struct settle_tx *tx, const
 		    item.state != SETTLE_ITEM_BATCHED)
 			continue;
 		outcome.kind = (enum chain_call_kind)item.kind;
+		outcome.deadline_sec = item.deadline_sec;
 		settle_outbox_apply(outbox, &txn, &item, &outcome);
 	}
 	r = settle_outbox_commit(outbox, &txn);
@@ -72,6 +73,7 @@ int settle_outbox_fail(struct settle_outbox *outbox, struct settle_tx *tx, const
 		if (next.n_items > 1) {
 			items[i].batch_max = next.n_items / 2;
 			outcome.kind = (enum chain_call_kind)items[i].kind;
+			outcome.deadline_sec = items[i].deadline_sec;
 		}
 		settle_outbox_apply(outbox, &txn, &items[i], &outcome);
 	}

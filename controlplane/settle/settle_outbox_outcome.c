@@ -132,6 +132,7 @@ static int settle_outbox_outcome_next(
 	ret->verdict = SETTLE_VERDICT_WAITS;
 	ret->kind = next.kind;
 	ret->not_before_sec = next.not_before_sec;
+	ret->deadline_sec = next.deadline_sec;
 	return 0;
 }
 
@@ -149,6 +150,7 @@ int settle_outbox_outcome(
 	*ret = (struct settle_outcome){
 		.verdict = SETTLE_VERDICT_SKIPPED,
 		.kind = (enum chain_call_kind)item->kind,
+		.deadline_sec = item->deadline_sec,
 		.reason = reason,
 	};
 	if (status != NULL)
@@ -252,6 +254,7 @@ void settle_outbox_apply(
 		item->state = SETTLE_ITEM_QUEUED;
 		item->kind = outcome->kind; // of the same phase
 		item->not_before_sec = outcome->not_before_sec;
+		item->deadline_sec = outcome->deadline_sec;
 		break;
 	case SETTLE_VERDICT_SKIPPED:
 		settle_outbox_skip_item(outbox, item, outcome->reason);

@@ -87,6 +87,7 @@ struct settle_outcome {
 	struct chain_event event; // DONE
 	enum chain_call_kind kind; // WAITS: of the next try
 	uint64_t not_before_sec; // WAITS: chain time
+	uint64_t deadline_sec; // WAITS: chain time; 0 = none
 	const char *reason; // unless DONE; the caller's or static
 };
 

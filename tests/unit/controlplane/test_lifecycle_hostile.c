@@ -225,6 +225,39 @@ static int attest(struct story *story, uint64_t bytes, uint8_t signer, bool is_r
 	return lifecycle_post_attestation(story->life, story->id, &attestation, NULL, &err);
 }
 
+// The attestor's word counts for a time only: no payout threshold may hold it up beyond that.
+static void test_attestation_deadlines(void **state)
+{
+	struct story *story = *state;
+	uint64_t window_end_sec, resolve_until_sec;
+
+	create(story, PURCHASE_ATTESTED, 2 * MB);
+	connect(story);
+	pass(story, 70000);
+	end_by_buyer(story);
+	pass_time(story, PATIENCE_SEC);
+	assert_item(story, CHAIN_CALL_PROPOSE, 70000, 0);
+	window_end_sec = story->chain_sec + 3600;
+	say(story,
+	    (struct chain_event
+	    ){.kind = CHAIN_EVENT_PROPOSED, .bytes = 70000, .deadline_sec = window_end_sec});
+	set_item(story, SETTLE_ITEM_DONE, 70000);
+	assert_int_equal(attest(story, 69000, ATTESTOR, true), 0);
+	settle_down(story);
+	assert_int_equal(
+		assert_item(story, CHAIN_CALL_FINALIZE_ATTESTED, 69000, 0).deadline_sec,
+		window_end_sec
+	);
+	resolve_until_sec = story->chain_sec + 7200;
+	say(story,
+	    (struct chain_event
+	    ){.kind = CHAIN_EVENT_DISPUTED, .bytes = 5, .deadline_sec = resolve_until_sec});
+	settle_down(story);
+	assert_int_equal(
+		assert_item(story, CHAIN_CALL_RESOLVE, 69000, 0).deadline_sec, resolve_until_sec
+	);
+}
+
 static void test_attestations(void **state)
 {
 	struct story *story = *state;
@@ -397,6 +430,7 @@ int main(void)
 		TEST(test_price_of_nothing),
 		TEST(test_read_but_not_applied),
 		TEST(test_attestations),
+		TEST(test_attestation_deadlines),
 		TEST(test_overdue),
 		TEST(test_store_full),
 	};

@@ -134,7 +134,7 @@ static void test_rows(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct settle_item item = {.kind = rows[i].kind};
 		struct chain_event last = {.kind = rows[i].last, .deadline_sec = rows[i].deadline};
-		struct settle_next next = {CHAIN_CALL_CLAIM, 7};
+		struct settle_next next = {CHAIN_CALL_CLAIM, 7, 7};
 		bool is_next;
 
 		item.call.attestation_vs[31] = rows[i].has_attestation;
@@ -148,6 +148,12 @@ static void test_rows(void **state)
 				rows[i].name,
 				settle_kind_name(next.kind),
 				(unsigned long)next.not_before_sec
+			);
+		// The attestor's word has an end of time, an execution has none.
+		if (is_next)
+			assert_int_equal(
+				next.deadline_sec,
+				next.kind == CHAIN_CALL_EXECUTE ? 0 : rows[i].deadline
 			);
 		if (!is_next && next.not_before_sec != 7)
 			fail_msg("%s: changed", rows[i].name);
