@@ -5,7 +5,9 @@
 
 #include "buyer_api.h"
 #include "buyer_sign_in.h"
+#include "buyer_usage.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,17 +37,25 @@ int buyer_end_at_node(
 )
 {
 	const char *url = twctl_args_get(&twctl->args, "--api");
+	struct buyer_usage usage = {0};
 	struct buyer_api_conf conf = {
 		.url = url != NULL ? url : file->api_url,
 		.mark = way->mark,
 		.device = way->device,
 	};
 	struct json_value *reply = NULL;
-	char why[BUYER_API_WHY];
+	char why[BUYER_API_WHY], usage_why[BUYER_USAGE_WHY], path[PATH_MAX];
 	struct buyer_api api;
 	const char *state;
 	int code, r;
 
+	// Where provision and pay last found it, if they did.
+	snprintf(path, sizeof(path), "%.*s.usage", PATH_MAX - 16, twctl->args.positional[0]);
+	if (url == NULL && buyer_usage_load(path, &usage, usage_why) == 0 &&
+	    usage.api_url[0] != '\0') {
+		conf.url = usage.api_url;
+		conf.address = usage.api_address;
+	}
 	memcpy(conf.session_id, file->session_id, sizeof(conf.session_id));
 	if (buyer_api_open(&api, &conf, why) < 0)
 		return twctl_fail(twctl, TWCTL_EXIT_FAILED, "%s", why);

@@ -212,11 +212,15 @@ static int pay_session(struct buyer_pay *pay)
 		code = open_signer(pay);
 	if (code != 0)
 		return code;
-	pay->url = url != NULL ? url : pay->file.api_url;
+	if (url != NULL && strlen(url) > BUYER_API_URL_MAX)
+		return twctl_fail_value(pay->twctl, "--api", url, "a URL of up to 256 characters");
 	evm_escrow_domain(pay->file.chain_id, pay->file.escrow, pay->separator);
 	fd = open_usage(pay);
 	if (fd < 0)
 		return TWCTL_EXIT_FAILED;
+	if (url == NULL)
+		url = pay->usage.api_url[0] != '\0' ? pay->usage.api_url : pay->file.api_url;
+	snprintf(pay->url, sizeof(pay->url), "%s", url);
 	pay->decide.signed_bytes = pay->usage.signed_bytes;
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
@@ -255,7 +259,7 @@ static const struct twctl_option options[] = {
 	{"--interval", "TIME", "between two vouchers on a quiet line, 1s to 1h (default 10s)"},
 	{"--interface", "NAME", "the tunnel (default: as provision named it)"},
 	BUYER_WAY_OPTIONS,
-	{"--api", "URL", "the node's API instead of the one in FILE"},
+	{"--api", "URL", "the node's API, where it is another than provision found"},
 	{"--rpc", "URL[,URL...]", "JSON-RPC endpoints instead of those in FILE"},
 	{"--once", NULL, "one voucher, then end"},
 	{NULL, NULL, NULL},

@@ -18,7 +18,7 @@ struct buyer_pay {
 	struct buyer_file file;
 	struct evm_signer *signer;
 	uint8_t separator[32]; // the escrow's domain
-	const char *url; // of the node's API
+	char url[BUYER_API_URL_MAX + 1]; // of the node's API
 
 	// The way beside the tunnel.
 	bool is_way_given; // by options; else the tunnel's own mark is looked up

@@ -62,7 +62,8 @@ static int open_way(struct buyer_pay *pay, char why[BUYER_API_WHY])
 		.timeout_ms = TIMEOUT_MS,
 		.mark = pay->mark,
 		.device = pay->device,
-		.address = pay->usage.api_address,
+		.address =
+			strcmp(pay->url, pay->usage.api_url) == 0 ? pay->usage.api_address : NULL,
 	};
 	int r;
 
@@ -79,7 +80,6 @@ static int open_way(struct buyer_pay *pay, char why[BUYER_API_WHY])
 // Sends the voucher of what is signed. Sets claim.
 static int send_voucher(struct buyer_pay *pay, char why[BUYER_API_WHY])
 {
-	const char *address;
 	struct json_value *reply;
 	char *body;
 	int r;
@@ -97,9 +97,8 @@ static int send_voucher(struct buyer_pay *pay, char why[BUYER_API_WHY])
 		return r;
 	r = buyer_claim_read(reply, &pay->claim, why) < 0 ? -EPROTO : 0;
 	json_free(reply);
-	address = http_client_address(pay->api.client);
-	if (r == 0 && strlen(address) < sizeof(pay->usage.api_address))
-		strcpy(pay->usage.api_address, address);
+	if (r == 0)
+		buyer_usage_set_api(&pay->usage, pay->url, http_client_address(pay->api.client));
 	return r;
 }
 

@@ -33,6 +33,7 @@ struct provision {
 	struct buyer_file file;
 	struct buyer_key key;
 	struct evm_signer *signer;
+	const char *url; // of the node's API
 	struct buyer_api api;
 	struct buyer_conf conf;
 	struct twctl_chain_way way;
@@ -223,6 +224,7 @@ static int open_api(struct provision *p)
 			TWCTL_EXIT_FAILED,
 			"the registry has no API of this node; name it with --api URL"
 		);
+	p->url = conf.url;
 	memcpy(conf.session_id, p->file.session_id, 32);
 	if (buyer_api_open(&p->api, &conf, why) < 0)
 		return twctl_fail(p->twctl, TWCTL_EXIT_FAILED, "%s", why);
@@ -282,12 +284,7 @@ static int begin_count(struct provision *p)
 		return 0; // twctl buyer pay runs: it has begun already
 	if (fd < 0)
 		return twctl_fail(p->twctl, TWCTL_EXIT_FAILED, "%s", why);
-	snprintf(
-		usage.api_address,
-		sizeof(usage.api_address),
-		"%s",
-		http_client_address(p->api.client)
-	);
+	buyer_usage_set_api(&usage, p->url, http_client_address(p->api.client));
 	r = usage.meter.has_last ? 0 : buyer_usage_mark(&usage);
 	if (r == 0)
 		r = buyer_usage_save(p->usage_path, &usage);

@@ -36,6 +36,7 @@ int buyer_usage_save(const char *path, const struct buyer_usage *usage)
 	json_put_string(&w, "interface", usage->interface);
 	json_put_count(&w, "signed_bytes", usage->signed_bytes);
 	json_put_count(&w, "bought_bytes", usage->bought_bytes);
+	json_put_string(&w, "api_url", usage->api_url);
 	json_put_string(&w, "api_address", usage->api_address);
 	json_put_count(&w, "out_bytes", meter->out_bytes);
 	json_put_count(&w, "in_bytes", meter->in_bytes);
@@ -107,6 +108,12 @@ static int read_document(
 	usage->signed_bytes = get_count(&r, doc, "signed_bytes");
 	usage->bought_bytes = get_count(&r, doc, "bought_bytes");
 	snprintf(
+		usage->api_url,
+		sizeof(usage->api_url),
+		"%s",
+		json_reader_string(&r, "api_url", 0, sizeof(usage->api_url) - 1)
+	);
+	snprintf(
 		usage->api_address,
 		sizeof(usage->api_address),
 		"%s",
@@ -177,6 +184,14 @@ static int take_lock(const char *path, char why[BUYER_USAGE_WHY])
 		return -EBUSY;
 	}
 	return fd;
+}
+
+void buyer_usage_set_api(struct buyer_usage *usage, const char *url, const char *address)
+{
+	if (strlen(url) >= sizeof(usage->api_url) || strlen(address) >= sizeof(usage->api_address))
+		return;
+	strcpy(usage->api_url, url);
+	strcpy(usage->api_address, address);
 }
 
 int buyer_usage_mark(struct buyer_usage *usage)

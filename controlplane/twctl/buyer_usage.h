@@ -17,7 +17,8 @@ struct buyer_usage {
 	struct buyer_meter meter;
 	uint64_t signed_bytes;
 	uint64_t bought_bytes; // as the chain last said; 0: not asked yet
-	char api_address[64]; // where the node's API last answered; "": not yet
+	char api_url[257]; // of the node's API when it last answered; "": not yet
+	char api_address[64]; // where that was
 };
 
 // Takes the lock beside path ("path.lock") and reads path, or begins a count of this session on this
@@ -41,6 +42,9 @@ int buyer_usage_load(const char *path, struct buyer_usage *ret, char why[BUYER_U
 // Before the first count: an interface that is there now is counted from here, one that comes up later
 // from its beginning. Returns: 0; -errno.
 int buyer_usage_mark(struct buyer_usage *usage) __attribute__((warn_unused_result));
+
+// The node's API answered there. What is too long is not remembered.
+void buyer_usage_set_api(struct buyer_usage *usage, const char *url, const char *address);
 
 // On the disk when this returns 0, all or nothing. Returns: 0; -errno.
 int buyer_usage_save(const char *path, const struct buyer_usage *usage)

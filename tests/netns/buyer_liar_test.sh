@@ -156,6 +156,32 @@ claims 1000000001
 expect_end 1 'the node claims 1000000001 bytes, bought were 1000000000'
 expect_eq "the newest voucher" "$(newest)" 6600000
 
+# Topped up on the chain, it is no longer more; that so little passed is another matter.
+call=$(cd "$root/tests" && node --input-type=module -e 'import { ethers } from "ethers";
+	console.log(new ethers.Interface(["function topUp(bytes32,uint256,uint256)"])
+		.encodeFunctionData("topUp", [process.argv[1], 1, 0]));' "$(jq -r .session_id "$file")")
+rpc eth_sendTransaction "[{\"from\":\"${address[buyer]}\",\"to\":\"$escrow\",\"value\":\"0x38d7ea4c68000\",
+	\"data\":\"$call\"}]" >/dev/null
+is_topped_up() {
+	[ "$(buyer_tw status "$file" --json | jq -r .bought_bytes)" = 2000000000 ]
+}
+wait_or_fail 60 "the top-up" is_topped_up
+pay
+expect_end 1 'the node claims 1.00 GB, .* a loss of 99'
+expect_eq "bytes bought, as the count remembers" "$(jq -r .bought_bytes "$file.usage")" 2000000000
+expect_eq "the newest voucher" "$(newest)" 6600000
+
+# ---- a name that nobody resolves any more ----
+
+claims 6600000
+ip netns exec "$buyer" "$twctl" buyer pay "$file" --key-file "$tmp/signer.key" --once \
+	--api http://127.0.0.1:9090/ 2>"$tmp/once.log" || fail "pay --once: $(cat "$tmp/once.log")"
+jq '.api_url = "http://node.invalid:9090"' "$file.usage" >"$tmp/usage" && install -m 600 "$tmp/usage" "$file.usage"
+ip netns exec "$buyer" "$twctl" buyer pay "$file" --key-file "$tmp/signer.key" --once \
+	2>"$tmp/once.log" || fail "where the node was before is forgotten: $(cat "$tmp/once.log")"
+expect_eq "the address" "$(jq -r '.api_url + " " + .api_address' "$file.usage")" "http://node.invalid:9090 127.0.0.1"
+jq '.api_url = ""' "$file.usage" >"$tmp/usage" && install -m 600 "$tmp/usage" "$file.usage"
+
 # ---- a disk that is full ----
 
 mkdir "$tmp/full"

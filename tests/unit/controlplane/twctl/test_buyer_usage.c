@@ -127,7 +127,7 @@ static void test_extra(void **state)
 static void test_kept(void **state)
 {
 	struct buyer_usage usage, again;
-	char path[256], why[BUYER_USAGE_WHY];
+	char path[256], why[BUYER_USAGE_WHY], text[300];
 	struct stat st;
 	int lock;
 
@@ -141,7 +141,12 @@ static void test_kept(void **state)
 	// Numbers that no double holds.
 	usage.signed_bytes = UINT64_MAX;
 	usage.bought_bytes = (1ull << 53) + 3;
-	strcpy(usage.api_address, "2001:db8::1");
+	buyer_usage_set_api(&usage, "https://node.example:8443", "2001:db8::1");
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	buyer_usage_set_api(&usage, text, "192.0.2.1");
+	buyer_usage_set_api(&usage, "http://other.example", text);
+	assert_string_equal(usage.api_url, "https://node.example:8443");
 	usage.meter.out_bytes = (1ull << 53) + 1;
 	usage.meter.in_bytes = 12;
 	usage.meter.extra_bytes = 1;
