@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What libwebsockets gives up on before it is a request: bytes that are no HTTP, which it leaves to a
-// fallback that answers with a problem document here, and heads beyond its buffer, whose connection it
-// closes without a word but in its log. Its buffer is larger than what the server takes, so that most
-// clients are told. Loop's thread.
+// Connections that end without a request. Those beyond a limit, and bytes that are no HTTP, which
+// libwebsockets leaves to a fallback, are answered with a problem document; a head beyond its buffer
+// makes it close without a word but in its log, so that its buffer is larger than what the server takes.
+// Loop's thread.
 #pragma once
 
 #include <libwebsockets.h>
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define HTTP_ASTRAY_HEAD_MAX 8192 // bytes of the request line and of the headers that are known
 #define HTTP_ASTRAY_HEAD_BUFFER 32768 // of all headers
@@ -22,6 +24,14 @@ bool http_astray_take_close(void);
 
 // Returns: false for a head that is too large to be served.
 bool http_astray_check_head(struct lws *wsi);
+
+#define HTTP_ASTRAY_REFUSAL_CAP 1024
+
+// Writes a whole reply for a connection that is closed after it: a problem document and its head.
+// retry_after_sec: 0 for none. Returns: its length; 0 when it does not fit.
+size_t http_astray_refusal(
+	char dst[HTTP_ASTRAY_REFUSAL_CAP], int status, uint32_t retry_after_sec, const char *detail
+);
 
 // For LWS_CALLBACK_RAW_ADOPT and _RX: this is no HTTP; answers so. The caller closes.
 void http_astray_garbage(struct lws *wsi);

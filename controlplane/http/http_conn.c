@@ -261,17 +261,27 @@ static void conn_adopt(
 	log_debug("http", "a connection could not be taken");
 }
 
-// Takes fd. reply: what a client without TLS gets to see; NULL for none.
-static void refuse_conn(struct http_conn_pool *pool, int fd, const char *reply)
+#define RETRY_SEC 10
+
+// Takes fd. A client that begins with TLS cannot read why.
+static void refuse_conn(struct http_conn_pool *pool, int fd, bool is_tls, int status)
 {
+	char reply[HTTP_ASTRAY_REFUSAL_CAP];
+	size_t len = http_astray_refusal(
+		reply,
+		status,
+		RETRY_SEC,
+		status == 429 ? "too many connections from this address"
+			      : "too many connections; come back later"
+	);
+
 	// Best effort: the client sees a closed connection otherwise.
-	if (reply != NULL && send(fd, reply, strlen(reply), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+	if (!is_tls && send(fd, reply, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		log_debug("http", "refused a connection: too many");
 	pool->stats.n_refused++;
+	pool->stats.n_replies[status]++;
 	close(fd);
 }
-
-#define REFUSE_HEAD(status) "HTTP/1.1 " status "\r\nContent-Length: 0\r\nConnection: close\r\n"
 
 // Remote clients have a number of their own, so that they cannot shut out twctl.
 void http_conn_accept(struct http_conn_pool *pool, struct lws_vhost *vhost, int fd)
@@ -280,7 +290,7 @@ void http_conn_accept(struct http_conn_pool *pool, struct lws_vhost *vhost, int 
 	struct http_conn *conn = calloc(1, sizeof(*conn));
 
 	if (n_local >= pool->conf.max_connections || conn == NULL) {
-		refuse_conn(pool, fd, REFUSE_HEAD("503 Service Unavailable") "\r\n");
+		refuse_conn(pool, fd, false, 503);
 		free(conn);
 		return;
 	}
@@ -295,20 +305,13 @@ void http_conn_accept_remote(
 	struct http_conn *conn = calloc(1, sizeof(*conn));
 
 	if (pool->n_remote_conns >= pool->conf.max_connections || conn == NULL) {
-		refuse_conn(
-			pool, fd, is_tls ? NULL : REFUSE_HEAD("503 Service Unavailable") "\r\n"
-		);
+		refuse_conn(pool, fd, is_tls, 503);
 		free(conn);
 		return;
 	}
 	conn->client = http_limit_connect(&pool->limit, addr, (uint64_t)lws_now_usecs());
 	if (conn->client == NULL) {
-		refuse_conn(
-			pool,
-			fd,
-			is_tls ? NULL
-			       : REFUSE_HEAD("429 Too Many Requests") "Retry-After: 10\r\n\r\n"
-		);
+		refuse_conn(pool, fd, is_tls, 429);
 		free(conn);
 		return;
 	}
@@ -411,6 +414,7 @@ int http_conn_callback(
 	case LWS_CALLBACK_RAW_ADOPT:
 	case LWS_CALLBACK_RAW_RX:
 		conn->pool->stats.n_refused++;
+		conn->pool->stats.n_replies[400]++;
 		http_astray_garbage(wsi);
 		return -1;
 	case LWS_CALLBACK_WSI_DESTROY:

@@ -327,6 +327,8 @@ static void test_connections_per_address(void **state)
 		others[n_others++] = raw_http_connect_tcp(from, port);
 	}
 	assert_int_equal(raw_http_read(others[7], head, sizeof(head), body, sizeof(body)), 503);
+	assert_non_null(strstr(body, "\"status\":503"));
+	assert_non_null(strstr(head, "application/problem+json"));
 	assert_int_equal(raw_http_ask(path, "GET /public " PLAIN, body, sizeof(body)), 200);
 	for (int i = 0; i < PER_ADDRESS; i++)
 		close(fds[i]);
