@@ -42,6 +42,8 @@ int session_book_commit(struct db_txn *txn, struct session_error *err)
 		rc != -EEXIST && rc != -EPERM && rc != -EINVAL && rc != -ENOENT && rc != -EALREADY;
 	if (err->code != 0)
 		return err->code; // a check said it better
+	if (rc == -EUSERS) // no slot or address free, which is not the store's
+		return session_book_fail(err, -ENOSPC, "", "%s", txn->why);
 	return session_book_fail(err, rc, is_store ? "store" : "", "%s", txn->why);
 }
 

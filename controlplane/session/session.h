@@ -165,8 +165,7 @@ int session_provision(
 
 struct session_peer {
 	const uint8_t *public_key; // NULL: the node makes the key pair and keeps the private half
-	// When the buyer chose it. 0: now, and after every choice before.
-	uint64_t chosen_unix_sec;
+	uint64_t chosen_unix_sec; // when the buyer chose it; a key of the node's is chosen now
 };
 
 // The buyer's choice of a public key: provisions a pending session, or replaces the key of one that is

@@ -71,7 +71,7 @@ static void take_slot(
 	}
 	db_txn_fail(
 		txn,
-		-ENOSPC,
+		-EUSERS,
 		"all %u slots are taken: remove sessions or raise sessions.max",
 		n_slots
 	);
@@ -206,7 +206,7 @@ static void take_address(
 	}
 	db_txn_fail(
 		txn,
-		-ENOSPC,
+		-EUSERS,
 		"no inner address of tunnel.network is free (%u s quarantine after use, "
 		"sessions.address_quarantine_sec): remove sessions or widen the network",
 		config->sessions.address_quarantine_sec
@@ -243,7 +243,7 @@ void session_allot_renew(struct db_txn *txn, uint32_t seen, struct session *sess
 	if (slot.generation == UINT32_MAX) {
 		db_txn_fail(
 			txn,
-			-ENOSPC,
+			-EUSERS,
 			"slot %u has used up its generations: restart tollwire-dataplane, then "
 			"remove session %s and add it again",
 			session->slot,

@@ -15,7 +15,7 @@ struct session_allot {
 };
 
 // Gives the session a slot, the next generation and an inner address (the one it had, if that is still
-// its own). Fails the transaction with -ENOSPC when there is none.
+// its own). Fails the transaction with -EUSERS when there is none.
 void session_allot_take(
 	struct session_allot *allot,
 	struct db_txn *txn,
@@ -25,7 +25,7 @@ void session_allot_take(
 );
 
 // Gives the session the next generation of the slot that it keeps, above `seen` too: a data plane has had
-// a session there under that one. Fails the transaction with -ENOSPC when the generations are used up.
+// a session there under that one. Fails the transaction with -EUSERS when the generations are used up.
 void session_allot_renew(struct db_txn *txn, uint32_t seen, struct session *session);
 
 // Gives both back. A session without a slot is a no-op.

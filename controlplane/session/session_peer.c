@@ -59,15 +59,17 @@ static int check_time(
 	uint64_t *ret_chosen_sec
 )
 {
-	uint64_t chosen = peer->chosen_unix_sec;
+	uint64_t newest = session->peer_unix_sec, chosen = peer->chosen_unix_sec;
 
-	if (chosen == 0)
-		chosen = now_sec > session->peer_unix_sec ? now_sec : session->peer_unix_sec + 1;
-	if (chosen == session->peer_unix_sec && session->has_public_key &&
-	    peer->public_key != NULL && memcmp(session->public_key, peer->public_key, 32) == 0)
+	if (peer->public_key == NULL) {
+		*ret_chosen_sec = now_sec > newest ? now_sec : newest;
+		return 0;
+	}
+	if (chosen == newest && session->has_public_key &&
+	    memcmp(session->public_key, peer->public_key, 32) == 0)
 		return 1;
 	*ret_chosen_sec = chosen;
-	return chosen > session->peer_unix_sec ? 0 : -EALREADY;
+	return chosen > newest ? 0 : -EALREADY;
 }
 
 // The key of a session that is served.

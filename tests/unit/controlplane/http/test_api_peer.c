@@ -429,8 +429,10 @@ static void test_generated_key(void **state)
 	assert_memory_not_equal(first, second_key, 32);
 	assert_false(has_key_file(api, first));
 	assert_true(has_key_file(api, second_key));
+	for (int i = 0; i < 100; i++) // it does not run ahead of the clock
+		assert_int_equal(generate(api, api->alices_token), 200);
+	memcpy(second_key, now(api->story).public_key, 32);
 	// The buyer's own key: the node's is gone.
-	clock_manual_advance(&api->story->set.fix.manual, 2 * NS_PER_SEC);
 	api_story_choose(api, 3);
 	assert_false(has_key_file(api, second_key));
 	assert_served_with(api, 3);
