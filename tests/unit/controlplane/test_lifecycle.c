@@ -132,6 +132,53 @@ static void test_creation_reorganised(void **state)
 	assert_state(story, SESSION_ACTIVE);
 }
 
+static void put_quietly(struct story *story, struct chain_step step)
+{
+	struct db_txn txn;
+
+	step.cursor.next_block = story->block + 1;
+	step.cursor.read_time_sec = step.is_unwound ? 0 : story->chain_sec;
+	db_txn_begin_write(&txn, story->set.fix.db);
+	chain_inbox_put_step(&txn, CHAIN_ID, contract, &step);
+	assert_int_equal(db_txn_commit(&txn), 0);
+}
+
+// The chain is read anew from its beginning, as after a reorganisation deeper than the cursor remembers:
+// creation and top-up go away and come back between two rounds, and the buyer notices nothing.
+static void test_read_anew_in_one_round(void **state)
+{
+	struct story *story = *state;
+	struct chain_event events[2] = {
+		created(story, PURCHASE_OPTIMISTIC, 2 * MB),
+		{.kind = CHAIN_EVENT_TOPPED_UP,
+		 .bytes = 5 * MB,
+		 .deadline_sec = FIXTURE_UNIX_SEC + 90000},
+	};
+
+	create(story, PURCHASE_OPTIMISTIC, 2 * MB);
+	connect(story);
+	say(story, events[1]);
+	pass(story, 3 * MB);
+	const uint32_t slot = now(story).slot, generation = now(story).generation;
+	const unsigned n_removes = story->set.dp.n_taken[ABI_COMMAND_REMOVE];
+	for (int i = 0; i < 2; i++) {
+		memset(events[i].session_id, 0x51, 32);
+		events[i].block_number = story->block - 1 + (uint64_t)i;
+	}
+	put_quietly(story, (struct chain_step){.is_unwound = true});
+	put_quietly(story, (struct chain_step){.events = events, .n_events = 2});
+	settle_down(story);
+	assert_state(story, SESSION_ACTIVE);
+	assert_int_equal(now(story).slot, slot);
+	assert_int_equal(now(story).generation, generation);
+	assert_int_equal(story->set.dp.n_taken[ABI_COMMAND_REMOVE], n_removes);
+	assert_int_equal(limit_in_force(story), 5 * MB);
+	assert_int_equal(lifecycle_billed_bytes(story->life, story->id), 3 * MB);
+	assert_int_equal(bought(story).n_top_ups, 1);
+	pass(story, 3 * MB);
+	assert_item(story, CHAIN_CALL_PROPOSE, 5 * MB, 0);
+}
+
 // The buyer's id leaves it free to buy otherwise in another branch: with a token that is worth
 // nothing, or another key for the vouchers. What was served would never be paid.
 static void test_created_as_another_order(void **state)
@@ -190,6 +237,7 @@ int main(void)
 		TEST(test_dispute),
 		TEST(test_top_up_reorganised),
 		TEST(test_creation_reorganised),
+		TEST(test_read_anew_in_one_round),
 		TEST(test_created_as_another_order),
 		TEST(test_refused_purchase),
 	};
