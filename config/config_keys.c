@@ -262,7 +262,7 @@ const struct config_key config_keys[] = {
 	{KEY(voucher, credit_bytes), UINT(10000, 1000000000000, "bytes"), DEFAULT("64000000"), CONTROL,
 	 HELP("Served beyond the buyer's newest voucher, or 2 s at the session's rate if that is more.")},
 	{KEY(voucher, patience_sec), UINT(1, 86400, "seconds"), DEFAULT("600"), CONTROL,
-	 HELP("A session that waits so long for a voucher is settled with the newest one.")},
+	 HELP("A session that waits so long (chain time) for a voucher is settled with the newest one.")},
 
 	{KEY(store, path), PATH(CONFIG_STATE_PATH, CONFIG_TEXT_CAP), DEFAULT("store"), CONTROL,
 	 HELP("Directory of the LMDB database.")},
