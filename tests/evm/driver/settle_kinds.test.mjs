@@ -255,8 +255,11 @@ scenario("a reorganisation after done takes claims, proposals and ends back; all
 	await s.finish();
 	assert.ok((await s.list()).items.every((i) => i.state === "done"));
 	s.pump(0);
-	await s.chain.rpc("anvil_rollback", (await s.block()) - before);
+	const depth = (await s.block()) - before;
+	await s.chain.rpc("anvil_rollback", depth);
 	assert.equal((await s.events("SessionClaimed")).length, 0);
+	// Another branch, as long: a chain that is merely short is no witness of a reorganisation.
+	await s.chain.rpc("anvil_mine", "0x" + (depth + 1).toString(16));
 	s.pump(30);
 	const result = await s.finish();
 	assert.match(result.err, /alert reorganised: .*after it was done/);
