@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LOOK_AGAIN_NS 250000000ull // at a claim that is held
 #define WAY_CHECK_NS 2000000000ull
@@ -104,7 +105,7 @@ static int send_voucher(struct buyer_pay *pay, char why[BUYER_API_WHY])
 
 static enum buyer_pay_end fail_round(struct buyer_pay *pay, int r, const char *why)
 {
-	bool is_over = strcmp(pay->api.problem, "session-over") == 0;
+	bool is_over = strcmp(pay->api.problem, "session-over") == 0, is_blind;
 
 	pay->way_checked_ns = 0; // perhaps it is the wrong one by now
 	if (r == -EINTR)
@@ -118,8 +119,19 @@ static enum buyer_pay_end fail_round(struct buyer_pay *pay, int r, const char *w
 		twctl_fail(pay->twctl, TWCTL_EXIT_FAILED, "%s", why);
 		return BUYER_PAY_FAILED;
 	}
+	// Without the right to ask wg, its mark is not known.
+	is_blind = !pay->is_way_given && pay->mark == 0 && pay->is_interface_up && geteuid() != 0;
 	if (!pay->is_failing)
-		buyer_pay_tell(pay, "waiting", "%s; trying again", why);
+		buyer_pay_tell(
+			pay,
+			"waiting",
+			"%s; trying again%s",
+			why,
+			is_blind ? " (if all traffic goes through the tunnel, run this as root, or "
+				   "name "
+				   "the interface beside it with --device)"
+				 : ""
+		);
 	pay->is_failing = true;
 	buyer_pace_failed(&pay->pace, now_ns());
 	return BUYER_PAY_GOES_ON;

@@ -160,6 +160,7 @@ timeout 8 ip netns exec "$buyer" "$twctl" buyer pay "$file" --key-file "$tmp/sig
 expect_eq "the gate" "$(node_session .usage.gate)" quota
 # ... and beside it they do: the chain answers, and a voucher opens the gate.
 expect_eq "the session on the chain" "$(buyer_tw status "$file" --json | jq -r .status)" open
+expect_eq "the session, by a device" "$(buyer_tw status "$file" --device p0 --json | jq -r .status)" open
 begin_pay
 wait "$download" || fail "the second file"
 is_fetched two || fail "the second file arrived altered"
