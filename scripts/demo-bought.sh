@@ -114,13 +114,15 @@ bought_evaluate() {
 		while read -r line; do say "$line"; done
 	for name in film song; do
 		jq -c --slurpfile verified "$tmp/$name.verified.json" --arg id "${chain_session[$name]}" \
-			--argjson states "$(session_states $name)" --arg delivered "${delivered[$name]}" \
+			--argjson states "$(session_states $name)" --argjson delivered "${delivered[$name]}" \
 			--argjson vouchers "${vouchers[$name]}" '
 			.sessions[] | select(.session_id == $id) | {
 				session_id, mode, escrow_wei, cost_wei, fee_wei, operator_wei, refund_wei,
-				settle_tx, gas_used, bytes_used, delivered_bytes: $delivered,
+				settle_tx, gas_used: (.gas_used | tonumber), bytes_used: (.bytes_used | tonumber),
+				delivered_bytes: $delivered,
 				vouchers: $vouchers, checkpoints: $verified[0].checkpoints,
-				checkpoints_verified: ($verified[0].verified and $verified[0].root_checked),
+				checkpoints_verified: (if $verified[0].verified and $verified[0].root_checked then
+					$verified[0].checkpoints else 0 end),
 				states: $states}' "$tmp/ledger.json"
 	done | jq -sc . >"$tmp/bought.json"
 }
@@ -133,6 +135,6 @@ bought_disagreements() {
 		(select(.bytes_used != .delivered_bytes) |
 			"\(.session_id): settled for \(.bytes_used) bytes, \(.delivered_bytes) were delivered"),
 		(select(.checkpoints < $least) | "\(.session_id): only \(.checkpoints) checkpoints"),
-		(select(.checkpoints_verified | not) | "\(.session_id): the checkpoints do not hold")
+		(select(.checkpoints_verified != .checkpoints) | "\(.session_id): the checkpoints do not hold")
 	' "$tmp/bought.json"
 }

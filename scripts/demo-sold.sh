@@ -36,7 +36,7 @@ sold_ping() {
 
 sold_iperf() { # WHAT OPTION...
 	say "iperf3, $1"
-	from_buyer iperf3 -c $server --json "${@:2}" >"$tmp/iperf3.json" ||
+	with_roomy_sockets from_buyer iperf3 -c $server --json "${@:2}" >"$tmp/iperf3.json" ||
 		fail "iperf3, $1: $(jq -r .error "$tmp/iperf3.json")"
 }
 
@@ -46,7 +46,8 @@ sold_tour() {
 	fetch small
 	is_fetched small || fail "the fetched file is not the one that was served"
 	say "UDP echo, 300 datagrams there and back"
-	from_buyer python3 "$netns_dir/udp_flow.py" send $server 7 --packets 300 --rate 400 >"$tmp/echo.json"
+	with_roomy_sockets from_buyer python3 "$netns_dir/udp_flow.py" send $server 7 --packets 300 --rate 400 \
+		>"$tmp/echo.json"
 	expect_eq "datagrams that came back" "$(jq .echoed "$tmp/echo.json")" 300
 	sold_iperf "TCP to the internet" -n 400K
 	sold_iperf "TCP from the internet" -n 400K -R

@@ -382,6 +382,19 @@ ordinary_sockets() {
 	rmem_before=''
 }
 
+# with_roomy_sockets COMMAND...: whatever opens a socket meanwhile, so that a machine that is busy elsewhere
+# loses nothing that arrived.
+with_roomy_sockets() {
+	local status=0
+	exec 7>/var/lock/tollwire-rmem.lock
+	flock 7
+	roomy_sockets
+	"$@" 7>&- || status=$?
+	ordinary_sockets
+	exec 7>&-
+	return $status
+}
+
 # buyer_up NAME [TUN]: session NAME's client in the buyer's namespace, shaped; $tun is its interface.
 buyer_up() {
 	tun=${2:-tw$$a}
