@@ -321,14 +321,15 @@ static int print(struct provision *p, const char *text)
 		);
 	printf("configuration  %s (it holds the private key: mode 0600)\n"
 	       "public key     %s\n"
-	       "address        %s, endpoint %s:%u\n"
-	       "pay            twctl buyer pay %s --key-file FILE\n",
+	       "address        %s, endpoint %s:%u\n",
 	       p->conf_path,
 	       key,
 	       address,
 	       p->conf.host,
-	       (unsigned)p->conf.port,
-	       p->twctl->args.positional[0]);
+	       (unsigned)p->conf.port);
+	if (!evm_address_is_zero(p->file.order.voucher_signer))
+		printf("pay            twctl buyer pay %s --key-file FILE\n",
+		       p->twctl->args.positional[0]);
 	return TWCTL_EXIT_OK;
 }
 
