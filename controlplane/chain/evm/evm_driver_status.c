@@ -172,24 +172,18 @@ static int evm_driver_check_canonical(
 	char why[CHAIN_WHY_SIZE]
 )
 {
-	char tag[U256_HEX_SIZE];
-	struct evm_block block;
-	size_t endpoint;
-	int r;
+	int r = evm_driver_check_block(driver, status->block_number, status->block_hash, why);
 
-	u256_format_quantity(u256_from_u64(status->block_number), tag);
-	r = evm_driver_get_block(driver, tag, &block, &endpoint, why);
-	if (r == -ENOENT || (r == 0 && memcmp(block.hash, status->block_hash, 32) != 0)) {
-		snprintf(
-			why,
-			CHAIN_WHY_SIZE,
-			"the block %" PRIu64 " of a receipt is not on the chain (any more)",
-			status->block_number
-		);
-		evm_rpc_blame(driver->rpc, said_by, EVM_RPC_DISAGREES, "%s", why);
-		return -EAGAIN;
-	}
-	return r;
+	if (r != -ENOENT)
+		return r;
+	snprintf(
+		why,
+		CHAIN_WHY_SIZE,
+		"the block %" PRIu64 " of a receipt is not on the chain (any more)",
+		status->block_number
+	);
+	evm_rpc_blame(driver->rpc, said_by, EVM_RPC_DISAGREES, "%s", why);
+	return -EAGAIN;
 }
 
 static bool evm_driver_is_same_event(const struct chain_event *a, const struct chain_event *b)

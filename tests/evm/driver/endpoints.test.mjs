@@ -38,7 +38,7 @@ const SETTLING = {
 	swallow: null, // nobody can tell: an honest endpoint is given each transaction too
 	short_ranges: null, // no lie
 	behind: null, // no lie: what it has not got yet, it has soon
-	far_behind: "head_back|receipt_missing",
+	far_behind: null,
 };
 
 // Lies that only a second endpoint betrays, and then nobody knows who of the two it is: neither is believed.

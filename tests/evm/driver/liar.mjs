@@ -53,7 +53,7 @@ export const LIES = {
 	head_back: { eth_getBlockByNumber: (r, params, state) => {
 		if (params[0] !== "latest" || !r) return r;
 		state.n = (state.n ?? 0) + 1;
-		return state.n > 3 ? { ...r, number: "0x1" } : r;
+		return state.n > 1 ? { ...r, number: "0x1" } : r;
 	} },
 	head_ahead: { eth_getBlockByNumber: (r, [tag]) =>
 		tag === "latest" && r ? { ...r, number: "0x" + (Number(r.number) + 1000).toString(16) } : r },
@@ -118,7 +118,7 @@ export class Liar {
 			const told = { jsonrpc: "2.0", id: only.id, result: instead(only.params) };
 			return response.end(JSON.stringify(body.startsWith("[") ? [told] : told));
 		}
-		if (lie.lag) this.head = Number(await this.ask("eth_blockNumber")) - lie.lag;
+		if (lie.lag) this.head = Math.max(0, Number(await this.ask("eth_blockNumber")) - lie.lag);
 		if (lie.lag) body = JSON.stringify(this.ofThePast(JSON.parse(body)));
 		const reply = await fetch(this.nodeUrl, { method: "POST", body, headers: { "content-type": "application/json" } });
 		let text = await reply.text();
