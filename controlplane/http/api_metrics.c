@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// GET /metrics: what the control plane knows of sessions, settlements, its own health and its API, for
-// Prometheus; the data plane's counters are in api_metrics_dataplane.c. No label names a session, so
+// GET /metrics: what the control plane knows of sessions, its own health and its API, for Prometheus; the
+// data plane's counters are in api_metrics_dataplane.c, chains and settlements in api_metrics_chain.c. No label names a session, so
 // the number of series depends on threads, ports, chains and names only. Loop's thread.
 #include "api_metrics.h"
 
@@ -9,7 +9,6 @@
 
 #include "controlplane/http/api_problem.h"
 #include "controlplane/http/api_totals.h"
-#include "controlplane/settle/settle_record.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -48,57 +47,6 @@ static void put_sessions(struct openmetrics *om, struct control *control)
 	);
 	openmetrics_put(om, API_METRICS_LABEL("direction", "out"), totals->out_bytes);
 	openmetrics_put(om, API_METRICS_LABEL("direction", "in"), totals->in_bytes);
-}
-
-// ---- settlements -----------------------------------------------------------------------------
-
-static void put_settlements(struct openmetrics *om, struct control *control)
-{
-	uint64_t n_queued = 0, n_live = 0, oldest_sec = 0;
-	struct settle_item item;
-	struct db_iter iter;
-	struct db_txn txn;
-
-	db_txn_begin_read(&txn, control->db);
-	db_iter_init(&iter, &txn, DB_SETTLE_QUEUED, NULL);
-	for (; db_iter_next(&iter); n_queued++) {
-		if (settle_item_get(&txn, db_key_first(&iter.key), &item) && item.queued_sec != 0 &&
-		    (oldest_sec == 0 || item.queued_sec < oldest_sec))
-			oldest_sec = item.queued_sec;
-	}
-	db_iter_fini(&iter);
-	db_iter_init(&iter, &txn, DB_SETTLE_LIVE, NULL);
-	for (; db_iter_next(&iter); n_live++)
-		continue;
-	db_iter_fini(&iter);
-	if (db_txn_commit(&txn) < 0) {
-		om->is_failed = true;
-		return;
-	}
-	api_metrics_gauge(
-		om,
-		"tollwire_settlement_queue_items",
-		"items",
-		"Settlements that wait for a transaction.",
-		n_queued
-	);
-	// Queued at block time: on a chain that stands still the age does too.
-	uint64_t now_sec = clock_unix_ns(control->clock) / NS_PER_SEC;
-	api_metrics_gauge(
-		om,
-		"tollwire_settlement_queue_age_seconds",
-		"seconds",
-		"Age of the settlement that waits longest, since the block in which it was first "
-		"seen.",
-		oldest_sec != 0 && now_sec > oldest_sec ? now_sec - oldest_sec : 0
-	);
-	api_metrics_gauge(
-		om,
-		"tollwire_settlement_transactions",
-		NULL,
-		"Settling transactions that are under way or done too lately to be certain.",
-		n_live
-	);
 }
 
 // ---- the control plane itself ----------------------------------------------------------------
@@ -184,9 +132,13 @@ static void put_http(struct openmetrics *om, const struct http_server *server)
 	openmetrics_put(om, API_METRICS_LABEL("reason", "request"), stats.n_refused);
 	openmetrics_put(om, API_METRICS_LABEL("reason", "rate"), stats.n_over_rate);
 	openmetrics_put(om, API_METRICS_LABEL("reason", "slow"), stats.n_timeouts);
+	openmetrics_put(om, API_METRICS_LABEL("reason", "slow_reader"), stats.n_slow_readers);
 	put_replies(om, &stats);
 	api_metrics_gauge(
 		om, "tollwire_http_connections", NULL, "Open connections.", stats.n_connections
+	);
+	api_metrics_gauge(
+		om, "tollwire_http_websockets", NULL, "WebSockets among them.", stats.n_live
 	);
 }
 
@@ -226,7 +178,7 @@ static void get_metrics(void *ctx, const struct http_request *request, struct ht
 	openmetrics_put_real(&om, NULL, (double)(control->started_unix_ns / NS_PER_MS) / 1000);
 	api_metrics_put_dataplane(&om, control->link);
 	put_sessions(&om, control);
-	put_settlements(&om, control);
+	api_metrics_put_chains(&om, control);
 	put_health(&om, control->health);
 	put_store(&om, control->db);
 	put_http(&om, control->server);

@@ -3,7 +3,7 @@
 // What the api_metrics*.c files share. Loop's thread.
 #pragma once
 
-#include "controlplane/dp_link.h"
+#include "controlplane/control.h"
 #include "controlplane/http/openmetrics.h"
 
 #define API_METRICS_LABEL(name, value) \
@@ -22,3 +22,6 @@ void api_metrics_gauge(
 // Threads, stages, drops, NAT and ports of the attached data plane; only tollwire_dataplane_up when
 // there is none.
 void api_metrics_put_dataplane(struct openmetrics *om, const struct dp_link *link);
+
+// Chains, settlements, purchases and vouchers.
+void api_metrics_put_chains(struct openmetrics *om, struct control *control);

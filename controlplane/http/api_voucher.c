@@ -3,6 +3,8 @@
 // POST /api/v1/sessions/{name-or-id}/vouchers: the newest voucher of a session's voucher signer, whose
 // signature is all the credential there is; POST …/end: the buyer has had enough. lifecycle.h decides.
 // Loop's thread.
+#include "controlplane/http/api_voucher.h"
+
 #include "api.h"
 
 #include "controlplane/chain/evm/evm_escrow.h"
@@ -12,6 +14,22 @@
 #include "controlplane/http/api_signature.h"
 
 #include <errno.h>
+
+static uint64_t counts[API_N_VOUCHER];
+
+#define NAME_ROW(id, name) name,
+
+const char *api_voucher_name(enum api_voucher_result result)
+{
+	static const char *const names[API_N_VOUCHER] = {API_VOUCHER_LIST(NAME_ROW)};
+
+	return names[result];
+}
+
+uint64_t api_voucher_count(enum api_voucher_result result)
+{
+	return counts[result];
+}
 
 static void reply_error(
 	struct control *control,
@@ -25,6 +43,7 @@ static void reply_error(
 
 	switch (err->code) {
 	case -EPERM:
+		counts[is_over ? API_VOUCHER_SESSION_OVER : API_VOUCHER_NO_VOUCHERS]++;
 		api_reply_problem(
 			reply,
 			is_over ? API_PROBLEM_SESSION_OVER : API_PROBLEM_NO_VOUCHERS,
@@ -34,14 +53,17 @@ static void reply_error(
 		);
 		break;
 	case -EBADMSG:
+		counts[API_VOUCHER_WRONG_SIGNER]++;
 		api_reply_problem(reply, API_PROBLEM_WRONG_SIGNER, "signature", "%s", err->text);
 		break;
 	case -ERANGE:
+		counts[API_VOUCHER_TOO_LARGE]++;
 		api_reply_problem(
 			reply, API_PROBLEM_VOUCHER_TOO_LARGE, "cumulative_bytes", "%s", err->text
 		);
 		break;
 	default:
+		counts[API_VOUCHER_FAILED]++;
 		api_reply_session_error(control, reply, err);
 		break;
 	}
@@ -89,18 +111,23 @@ static void post_voucher(void *ctx, const struct http_request *request, struct h
 		json_reader_u64(&reader, "cumulative_bytes", 0, SESSION_QUOTA_MAX_BYTES);
 	api_signature_read(&reader, signature);
 	if (json_reader_finish(&reader) < 0) {
+		counts[API_VOUCHER_MALFORMED]++;
 		http_reply_reader_error(reply, &reader);
 		return;
 	}
-	if (!api_find_bought(control, request, &session, &purchase, reply))
+	if (!api_find_bought(control, request, &session, &purchase, reply)) {
+		counts[API_VOUCHER_UNKNOWN_SESSION]++;
 		return;
+	}
 	evm_escrow_compact(signature, voucher.r, voucher.vs);
 	if (lifecycle_post_voucher(control->life, session.id, &voucher, &purchase, &err) < 0)
 		reply_error(control, &session, &err, reply);
 	else if (session_get(control->sessions, session.id, &session, &err) < 0)
 		api_reply_session_error(control, reply, &err);
-	else
+	else {
+		counts[API_VOUCHER_TAKEN]++;
 		reply_voucher(control, &session, &purchase, reply);
+	}
 }
 
 static void post_end(void *ctx, const struct http_request *request, struct http_reply *reply)

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # /metrics over TLS with the admin token, scraped by a real Prometheus: the target is up and what it
-# stored equals what twctl shows. Then who is let in, and how many series there are.
+# stored equals what twctl shows, and of the chain what the chain says. Then who is let in, and how many
+# series there are.
 #
 #   prometheus ── TLS, bearer token ── tollwire-control ── dp_standin
-#                                twctl ──┘
+#                                twctl ──┘       └── anvil
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
@@ -28,6 +29,18 @@ free_port() {
 api_port=$(free_port)
 prometheus_port=$(free_port)
 
+chain_port=$(free_port)
+anvil=$root/tests/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil
+"$root/scripts/setup-modules"
+start "$tmp/anvil.log" "$anvil" --quiet --port "$chain_port" --block-time 1 --config-out "$tmp/anvil.json"
+anvil_pid=$started
+rpc() { # METHOD PARAMS: the result of a question to the chain
+	curl -sS -H 'content-type: application/json' "http://127.0.0.1:$chain_port" \
+		-d "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":$2}" |
+		jq -r 'if has("result") then .result else error(.error.message) end'
+}
+wait_for 30 "the chain" rpc eth_chainId '[]'
+
 cat >"$tmp/node.yaml" <<END
 node:
   name: test-node
@@ -42,10 +55,18 @@ usage:
   poll_interval_ms: 100
 store:
   map_size_mb: 16
+chains:
+  - name: anvil
+    id: 31337
+    endpoints: ["http://127.0.0.1:$chain_port"]
+    escrow: "0x00000000000000000000000000000000000000e5"
+    node_id: 1
+    poll_ms: 100
 api:
   listen: 127.0.0.1:$api_port
   tls: true
 END
+(umask 077 && jq -r '.private_keys[0]' "$tmp/anvil.json" >"$tmp/state/settler.key")
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=node \
 	-addext subjectAltName=IP:127.0.0.1 -keyout "$tmp/state/tls.key" -out "$tmp/state/tls.crt" 2>/dev/null
 (umask 077 && head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$tmp/state/admin.token")
@@ -142,6 +163,36 @@ same 'sum(tollwire_sessions)' '.sessions | del(.needs_review) | add' status
 same 'tollwire_port_received_packets_total{port="wan"}' .ports[0].rx_pkts port
 same 'tollwire_health_condition{condition="dataplane"}' '0' status
 same 'count({job="tollwire", __name__=~"tollwire_.*"})' "$n_series" status
+
+say "the chain, its account and its queue"
+account=$(jq -r '.available_accounts[0]' "$tmp/anvil.json")
+balance() { # WEI: sets the account's balance
+	rpc anvil_setBalance "[\"$account\", \"$(printf '0x%x' "$1")\"]" >/dev/null
+}
+is_near() { # PROMQL VALUE: within a millionth, as a sample has nine digits
+	query "$1" 2>/dev/null | awk -v want="$2" '{ exit !($1 >= want * 0.999999 && $1 <= want * 1.000001) }'
+}
+wait_for 60 "the chain to be read" is 'tollwire_chain_up{chain="anvil"}' 1
+balance 1234500000000000000
+wait_for 60 "the balance" is_near 'tollwire_chain_balance_wei{chain="anvil"}' 1234500000000000000
+balance 7
+wait_for 60 "the lower balance" is 'tollwire_chain_balance_wei{chain="anvil"}' 7
+head=$(printf '%d' "$(rpc eth_blockNumber '[]')")
+at_least() { # PROMQL VALUE
+	query "$1" 2>/dev/null | awk -v least="$2" '{ exit !($1 >= least) }'
+}
+wait_for 60 "the head" at_least 'tollwire_chain_head_block{chain="anvil"}' "$head"
+same 'tollwire_settlement_queue_items{chain="anvil"}' 0 status
+same 'tollwire_settlement_queue_age_seconds{chain="anvil"}' 0 status
+same 'tollwire_settlement_transactions{chain="anvil"}' 0 status
+same 'sum(tollwire_vouchers_total)' 0 status
+[ "$(curl -sS --cacert "$tmp/state/tls.crt" -o /dev/null -w '%{http_code}' -H 'content-type: application/json' -d '{}' \
+	"https://127.0.0.1:$api_port/api/v1/sessions/alice/vouchers")" = 400 ] || die "a voucher of nothing"
+same 'tollwire_vouchers_total{result="malformed"}' 1 status
+same 'sum(tollwire_purchases_total)' 0 status
+same 'tollwire_chain_faults_total{fault="wrong_chain"}' 0 status
+kill -KILL "$anvil_pid"
+wait_for 60 "the chain to be missed" is 'tollwire_chain_up{chain="anvil"}' 0
 
 # ---- more sessions, no more series -----------------------------------------------------------
 
