@@ -60,6 +60,10 @@ sleep 1.1 # a proof is newer by its second
 choose alice "$first"
 expect_status 200
 wait_or_fail 10 "the first key in the data plane" is_ready_with "$first"
+expect_eq "who signed the configuration" "$(jq .reply "$tmp/wallet.json" |
+	node "$netns_dir/config_signer.mjs" $chain_id "$escrow" "$node_id" "${chain_session[alice]}")" \
+	"$(jq -r .reply.signer "$tmp/wallet.json")"
+expect_eq "the signer" "$(jq -r .reply.signer "$tmp/wallet.json" | tr A-F a-f)" "$(tr A-F a-f <<<"${address[settler]}")"
 client "tw${$}a" "$first"
 wait_or_fail 10 "the handshake" wg_is_connected
 fetch one || fail "the first file"

@@ -376,6 +376,35 @@ static void test_record_cut_and_flipped(void **state)
 	}
 }
 
+// What an older release wrote is read; what it did not know is none.
+static void test_older_records(void **state)
+{
+	struct control_fixture *fix = *state;
+	struct session alice = must_add(fix, "alice", 1), got;
+	uint8_t record[SESSION_RECORD_CAP];
+
+	alice.voucher_limit_bytes = 77;
+	alice.peer_unix_sec = 88;
+	alice.is_key_replaced = true;
+	size_t len = session_record_encode(record, &alice);
+	assert_int_equal(session_record_decode(&got, record, len), 0);
+	assert_int_equal(got.peer_unix_sec, 88);
+	assert_true(got.is_key_replaced);
+	record[0] = 2; // without peer_unix_sec
+	assert_int_equal(session_record_decode(&got, record, len - 8), 0);
+	assert_int_equal(got.voucher_limit_bytes, 77);
+	assert_int_equal(got.peer_unix_sec, 0);
+	record[0] = 1; // without voucher_limit_bytes too
+	assert_int_equal(session_record_decode(&got, record, len - 16), 0);
+	assert_int_equal(got.voucher_limit_bytes, 0);
+	assert_string_equal(got.name, "alice");
+	for (unsigned version = 0; version < 256; version++) {
+		record[0] = (uint8_t)version;
+		if (version < 1 || version > 3)
+			assert_int_equal(session_record_decode(&got, record, len), -EBADMSG);
+	}
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -393,6 +422,7 @@ int main(void)
 		T(test_key_files_without_a_session_are_swept),
 		T(test_every_change_is_audited),
 		T(test_record_cut_and_flipped),
+		T(test_older_records),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
