@@ -257,10 +257,24 @@ static bool is_settled_by_others(struct lifecycle *life, struct lifecycle_round 
 		next_block >= round->purchase->settled_block + depth;
 }
 
+static bool find(
+	const struct lifecycle_round *round, enum settle_phase phase, struct settle_item *ret
+)
+{
+	const struct session_identity *identity = &round->session->identity;
+
+	return settle_item_find_phase(round->txn, identity->chain, identity->id, phase, ret);
+}
+
+// Whichever step a person should look at.
 static void note_review(
 	struct lifecycle *life, struct lifecycle_round *round, const struct settle_item *item
 )
 {
+	struct settle_item claim;
+
+	if (find(round, SETTLE_PHASE_CLAIM, &claim) && claim.state == SETTLE_ITEM_HELD)
+		item = &claim;
 	if (!session_store_set_review(
 		    round->txn,
 		    round->session,
@@ -272,15 +286,6 @@ static void note_review(
 		return;
 	round->is_changed = true;
 	round->step = LIFECYCLE_STEP_REVIEW_STORED;
-}
-
-static bool find(
-	const struct lifecycle_round *round, enum settle_phase phase, struct settle_item *ret
-)
-{
-	const struct session_identity *identity = &round->session->identity;
-
-	return settle_item_find_phase(round->txn, identity->chain, identity->id, phase, ret);
 }
 
 // An end that nobody was told of takes the form of what is better.

@@ -286,6 +286,40 @@ static void test_attestations(void **state)
 	assert_int_equal(attest(story, 1, ATTESTOR, true), -ENOENT);
 }
 
+// A claim that the contract does not take costs money when nobody looks: it is flagged, and the flag goes
+// when it is mended.
+static void test_held_claim(void **state)
+{
+	struct story *story = *state;
+	struct settle_item claim;
+	uint8_t id[32];
+	struct db_txn txn;
+
+	memset(id, 0x51, sizeof(id));
+	create(story, PURCHASE_OPTIMISTIC, 2 * MB);
+	connect(story);
+	pass(story, 70000);
+	end_by_buyer(story);
+	say(story,
+	    (struct chain_event
+	    ){.kind = CHAIN_EVENT_PROPOSED, .bytes = 70000, .deadline_sec = 1700009000});
+	set_item(story, SETTLE_ITEM_DONE, 70000);
+	assert_int_equal(post_bytes(story, 60000), 0);
+	say(story,
+	    (struct chain_event
+	    ){.kind = CHAIN_EVENT_DISPUTED, .bytes = 5, .deadline_sec = story->chain_sec + 600});
+	for (int i = 0; i < 2; i++) {
+		db_txn_begin_write(&txn, story->set.fix.db);
+		assert_true(settle_item_find_phase(&txn, CHAIN_ID, id, SETTLE_PHASE_CLAIM, &claim));
+		assert_int_equal(claim.call.voucher_bytes, 60000);
+		claim.state = i == 0 ? SETTLE_ITEM_HELD : SETTLE_ITEM_DONE;
+		settle_item_put(&txn, &claim);
+		assert_int_equal(db_txn_commit(&txn), 0);
+		settle_down(story);
+		assert_int_equal(now(story).reviews, i == 0 ? 1u << SESSION_REVIEW_SETTLEMENT : 0);
+	}
+}
+
 // ---- a data plane that hangs, a store that is full ------------------------------------------------
 
 static void test_overdue(void **state)
@@ -431,6 +465,7 @@ int main(void)
 		TEST(test_read_but_not_applied),
 		TEST(test_attestations),
 		TEST(test_attestation_deadlines),
+		TEST(test_held_claim),
 		TEST(test_overdue),
 		TEST(test_store_full),
 	};
