@@ -172,6 +172,9 @@ static void tell_settlement(struct story *story, const struct chain_gauge_view *
 {
 	char what[64];
 
+	// The outbox looks at the account when it has something to send, the round always.
+	if (view->low_balance[0] != '\0' && view->alerts[SETTLE_ALERT_LOW_BALANCE][0] == '\0')
+		tell(story, view->name, "low_balance: ", view->low_balance);
 	for (unsigned i = 0; i < SETTLE_N_ALERT; i++) {
 		if (view->alerts[i][0] == '\0' || i == SETTLE_ALERT_ENDPOINTS)
 			continue;

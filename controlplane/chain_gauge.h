@@ -31,6 +31,7 @@ struct chain_gauge_view {
 	// Of the settling account.
 	bool has_balance;
 	struct u256 balance_wei;
+	char low_balance[2 * U256_DEC_SIZE + 64]; // that it is below the alarm; empty: it is not
 	// What ails the reading of events; empty: nothing.
 	char failure[CHAIN_WHY_SIZE];
 	// The outbox's alerts; an empty text: not raised.

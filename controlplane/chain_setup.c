@@ -110,6 +110,34 @@ static void on_clock_skew(void *ctx, int64_t skew_sec, bool is_alert)
 	chain_gauge_end(lane->setup->gauge);
 }
 
+// Below 2^80: it fits.
+static struct u256 wei_from_gwei(uint64_t gwei)
+{
+	struct u256 wei = U256_ZERO;
+
+	if (u256_mul(u256_from_u64(gwei), u256_from_u64(GWEI), &wei) != 0)
+		return U256_ZERO;
+	return wei;
+}
+
+static void tell_balance(struct chain_gauge_view *view, struct u256 alarm_wei)
+{
+	char have[U256_DEC_SIZE], want[U256_DEC_SIZE];
+
+	view->low_balance[0] = '\0';
+	if (u256_compare(view->balance_wei, alarm_wei) >= 0)
+		return;
+	u256_format_dec(view->balance_wei, have);
+	u256_format_dec(alarm_wei, want);
+	snprintf(
+		view->low_balance,
+		sizeof(view->low_balance),
+		"the account holds %s wei, the alarm stands at %s",
+		have,
+		want
+	);
+}
+
 static void on_round(void *ctx, size_t lane_idx, const struct chain_thread_seen *seen)
 {
 	const struct chain_setup *setup = ctx;
@@ -131,6 +159,7 @@ static void on_round(void *ctx, size_t lane_idx, const struct chain_thread_seen 
 	if (seen->account != NULL) {
 		view->has_balance = true;
 		view->balance_wei = seen->account->balance_wei;
+		tell_balance(view, wei_from_gwei(lane->conf->low_balance_gwei));
 	}
 	snprintf(view->failure, sizeof(view->failure), "%s", seen->why != NULL ? seen->why : "");
 	view->n_endpoints = evm_rpc_n_endpoints(rpc);
@@ -205,16 +234,6 @@ static int open_driver(struct lane *lane, const struct clock *clock)
 	if (rc != 0)
 		log_error("main", "chains[%u].endpoints: %s", lane->idx, strerror(-rc));
 	return rc;
-}
-
-// Below 2^80: it fits.
-static struct u256 wei_from_gwei(uint64_t gwei)
-{
-	struct u256 wei = U256_ZERO;
-
-	if (u256_mul(u256_from_u64(gwei), u256_from_u64(GWEI), &wei) != 0)
-		return U256_ZERO;
-	return wei;
 }
 
 static struct chain_thread_lane thread_lane(struct lane *lane)

@@ -4,6 +4,9 @@
 #include "twctl.h"
 
 #include "config/config_load.h"
+#include "controlplane/chain/evm/evm_address.h"
+
+#include <errno.h>
 
 static void put_lines(struct json_writer *writer, const struct config_report *report, bool is_error)
 {
@@ -55,6 +58,26 @@ static void print_text(const struct config_report *report, bool is_valid)
 	       report->n_warnings);
 }
 
+// What the table of keys cannot know: a mistyped digit breaks an address's check sum (EIP-55).
+static void check_escrows(const struct config *config, struct config_report *report)
+{
+	uint8_t address[EVM_ADDRESS_SIZE];
+
+	for (uint32_t i = 0; i < config->n_chains; i++) {
+		if (evm_address_parse(config->chains[i].escrow, address) == -EBADMSG)
+			config_report_add(
+				report,
+				true,
+				0,
+				"key 'chains[%u].escrow': value '%s' has a wrong check sum "
+				"(EIP-55), so a digit is wrong; copy it again from where it was "
+				"deployed",
+				i,
+				config->chains[i].escrow
+			);
+	}
+}
+
 static int run_check(struct twctl *twctl)
 {
 	static struct config_report report;
@@ -62,6 +85,9 @@ static int run_check(struct twctl *twctl)
 	bool is_valid = config_load(&config, twctl->args.positional[0], &report) == 0;
 	int code = TWCTL_EXIT_OK;
 
+	if (is_valid)
+		check_escrows(&config, &report);
+	is_valid = is_valid && report.n_errors == 0;
 	if (twctl->is_json)
 		code = print_json(twctl, &report, is_valid);
 	else

@@ -148,5 +148,9 @@ test("what stands in the way of a chain is named at the start", () => with_node(
 		node.spawn();
 		assert.equal(await node.ended, 1, node.log);
 		assert.match(node.log, message);
+		if (spoil) continue; // a key is none of the configuration's
+		const checked = spawnSync(join(build, "controlplane/twctl/twctl"), ["config", "check", node.yaml, "--json"], { encoding: "utf8" });
+		assert.equal(checked.status, 1);
+		assert.match(JSON.parse(checked.stdout).errors[0].text, /chains\[1\]/);
 	}
 }));

@@ -150,10 +150,12 @@ static void test_conditions(void **state)
 
 	entry = chain_gauge_begin(gauge, 0);
 	strcpy(entry->failure, "https://a: timeout: nothing for 15 s");
+	strcpy(entry->low_balance, "holds 2");
 	entry->clock_skew_sec = -75;
 	chain_gauge_end(gauge);
 	entry = chain_gauge_begin(gauge, 1);
 	strcpy(entry->alerts[SETTLE_ALERT_LOW_BALANCE], "it holds 3");
+	strcpy(entry->low_balance, "told once");
 	strcpy(entry->alerts[SETTLE_ALERT_NEEDS_REVIEW], "60 polls");
 	strcpy(entry->alerts[SETTLE_ALERT_ENDPOINTS], "nobody answers");
 	strcpy(entry->disagreement, "https://b: another hash");
@@ -167,7 +169,8 @@ static void test_conditions(void **state)
 	       "endpoints disagree: https://b: another hash");
 	expect(&health,
 	       HEALTH_SETTLEMENT,
-	       "main: needs_review: 60 polls; main: low_balance: it holds 3");
+	       "base: low_balance: holds 2; main: needs_review: 60 polls; main: low_balance: it "
+	       "holds 3");
 	expect(&health,
 	       HEALTH_CHAIN_CLOCK,
 	       "base: the host's clock is 75 s behind the newest block's time; main: the host's "
@@ -175,10 +178,12 @@ static void test_conditions(void **state)
 
 	entry = chain_gauge_begin(gauge, 0);
 	entry->failure[0] = '\0';
+	entry->low_balance[0] = '\0';
 	entry->clock_skew_sec = 0;
 	chain_gauge_end(gauge);
 	entry = chain_gauge_begin(gauge, 1);
 	memset(entry->alerts, 0, sizeof(entry->alerts));
+	entry->low_balance[0] = '\0';
 	entry->clock_skew_sec = 0;
 	chain_gauge_end(gauge);
 	chain_gauge_tell(gauge, &health, NOW_NS + (CHAIN_GAUGE_DISAGREEMENT_SEC - 1) * NS_PER_SEC);
