@@ -119,7 +119,11 @@ static void list_settlements(
 		return;
 	if (state_text != NULL && parse_state(state_text, &state) < 0) {
 		http_reply_problem(
-			reply, 400, "state", "state '%s': queued, batched, done, held or withdrawn", state_text
+			reply,
+			400,
+			"state",
+			"state '%s': queued, batched, done, held or withdrawn",
+			state_text
 		);
 		return;
 	}

@@ -135,7 +135,10 @@ const GB3 = 3n * GB;
 const KINDS = {
 	finalize: { event: "SessionSettled", order: {}, request: (s, id) => s.request(id, GB3) },
 	claim: { event: "SessionClaimed", order: {}, request: (s, id) => s.request(id, GB3, { kind: Kind.claim }) },
-	propose: { event: "SettlementProposed", order: { mode: 2 }, request: (s, id) => s.request(id, GB3, { kind: Kind.propose, voucher: NO_VOUCHER }) },
+	propose: {
+		event: "SettlementProposed", order: { mode: 2 },
+		request: (s, id) => s.request(id, GB3, { kind: Kind.propose, voucher: NO_VOUCHER }),
+	},
 	execute: {
 		event: "SessionSettled", order: { mode: 2 },
 		prepare: async (s, id) => {
@@ -146,7 +149,8 @@ const KINDS = {
 	},
 	finalize_attested: {
 		event: "SessionSettled", order: { mode: 1 },
-		request: async (s, id) => s.request(id, GB3, { kind: Kind.finalizeAttested, voucher: NO_VOUCHER, attestation: await s.f.attestation(id, GB3) }),
+		request: async (s, id) => s.request(id, GB3,
+			{ kind: Kind.finalizeAttested, voucher: NO_VOUCHER, attestation: await s.f.attestation(id, GB3) }),
 	},
 	resolve: {
 		event: "SessionSettled", order: { mode: 1 },
@@ -154,7 +158,8 @@ const KINDS = {
 			await s.f.send(s.f.operator, "proposeSettlement", [id, 4n * GB, ROOT]);
 			await s.f.send(s.f.buyer, "dispute", [id, 0n]);
 		},
-		request: async (s, id) => s.request(id, GB3, { kind: Kind.resolve, voucher: NO_VOUCHER, attestation: await s.f.attestation(id, GB3) }),
+		request: async (s, id) => s.request(id, GB3,
+			{ kind: Kind.resolve, voucher: NO_VOUCHER, attestation: await s.f.attestation(id, GB3) }),
 	},
 };
 

@@ -27,7 +27,8 @@ function scenario(name, run) {
 }
 
 const attested = async (s, id, bytes, changes = {}) =>
-	s.request(id, bytes, { kind: Kind.finalizeAttested, voucher: NO_VOUCHER, attestation: await s.f.attestation(id, bytes), ...changes });
+	s.request(id, bytes, {
+		kind: Kind.finalizeAttested, voucher: NO_VOUCHER, attestation: await s.f.attestation(id, bytes), ...changes });
 
 scenario("a claim secures what a voucher covers; the end pays the rest", async (s) => {
 	const id = await s.f.buy();
@@ -44,7 +45,8 @@ scenario("a claim secures what a voucher covers; the end pays the rest", async (
 	await s.finish();
 	await s.queue([await s.request(id, 5n * GB)]);
 	await s.finish();
-	assert.deepEqual((await s.list()).items.map((i) => [i.kind, i.state]), [["claim", "done"], ["claim", "done"], ["finalize", "done"]]);
+	assert.deepEqual((await s.list()).items.map((i) => [i.kind, i.state]),
+		[["claim", "done"], ["claim", "done"], ["finalize", "done"]]);
 	await s.assertSettledOnce([{ id, bytes: 5n * GB }]);
 	const late = await s.queue([await s.request(id, 6n * GB, { kind: Kind.claim })], { mayFail: true });
 	assert.match(late.out, /refused \(over\)/);
