@@ -115,6 +115,18 @@ void lifecycle_keep(struct lifecycle_round *round, enum lifecycle_step step)
 
 // ---- events ----------------------------------------------------------------------------------
 
+// Returns: false when the inbox is empty; true also when it cannot be read.
+static bool has_news(struct lifecycle *life)
+{
+	struct chain_inbox_record record;
+	struct db_txn txn;
+
+	db_txn_begin_read(&txn, life->conf.db);
+	bool has = chain_inbox_next(&txn, &record) || txn.error != 0;
+	db_txn_abort(&txn);
+	return has;
+}
+
 // Returns: 1 when a record was applied, 0 when there is none, or a store error.
 static int take_record(struct lifecycle *life, char *err, size_t err_len)
 {
@@ -173,6 +185,36 @@ static void watch_one(struct lifecycle *life, struct lifecycle_round *round)
 	}
 }
 
+static void look(struct lifecycle *life, uint64_t id, struct lifecycle_round *round)
+{
+	struct db_txn *txn = round->txn;
+
+	if (!session_store_load(txn, id, round->session) ||
+	    !purchase_load(txn, id, round->purchase))
+		return;
+	round->now_sec = lifecycle_chain_time(txn, round->session, NULL);
+	round->step = LIFECYCLE_STEP_EVENT_STORED;
+	round->is_changed = lifecycle_follow_chain(life, txn, round->session, round->purchase);
+	watch_one(life, round);
+}
+
+// A look that only reads. Nearly all find nothing to do, and none of them should wait for the chain
+// thread's commits, as every write transaction does. Whatever would be written, or is wrong, shows as
+// a change or an error; it is then done, or said, by a write transaction.
+static bool has_work(struct lifecycle *life, uint64_t id)
+{
+	struct purchase purchase;
+	struct session session;
+	struct db_txn txn;
+	struct lifecycle_round round = {.txn = &txn, .session = &session, .purchase = &purchase};
+
+	db_txn_begin_read(&txn, life->conf.db);
+	look(life, id, &round);
+	bool has = round.is_changed || txn.error != 0;
+	db_txn_abort(&txn);
+	return has;
+}
+
 // Returns: 0 also when there is nothing to do.
 static int watch(struct lifecycle *life, uint64_t id, char *err, size_t err_len)
 {
@@ -181,13 +223,10 @@ static int watch(struct lifecycle *life, uint64_t id, char *err, size_t err_len)
 	struct db_txn txn;
 	struct lifecycle_round round = {.txn = &txn, .session = &session, .purchase = &purchase};
 
+	if (!has_work(life, id))
+		return 0;
 	db_txn_begin_write(&txn, life->conf.db);
-	if (session_store_load(&txn, id, &session) && purchase_load(&txn, id, &purchase)) {
-		round.now_sec = lifecycle_chain_time(&txn, &session, NULL);
-		round.step = LIFECYCLE_STEP_EVENT_STORED;
-		round.is_changed = lifecycle_follow_chain(life, &txn, &session, &purchase);
-		watch_one(life, &round);
-	}
+	look(life, id, &round);
 	if (!round.is_changed && txn.error == 0) {
 		db_txn_abort(&txn);
 		return 0;
@@ -230,7 +269,7 @@ static int watch_all(struct lifecycle *life, char *err, size_t err_len)
 
 int lifecycle_tick(struct lifecycle *life, char *err, size_t err_len)
 {
-	int rc = 1;
+	int rc = has_news(life) ? 1 : 0;
 
 	for (int i = 0; i < EVENTS_PER_TICK && rc == 1; i++)
 		rc = take_record(life, err, err_len);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // From purchase to final usage: expiry, quota, the wait for vouchers, draining. Loop's thread.
-#include "common/log.h"
 #include "controlplane/lifecycle_private.h"
 #include "controlplane/session/session_store.h"
 
@@ -60,7 +59,6 @@ static void warn_near_quota(
 		"90 % of quota",
 		detail
 	);
-	log_info("lifecycle", "session %s: %s", round->session->name, detail);
 }
 
 static void watch_live(struct lifecycle *life, struct lifecycle_round *round)
