@@ -156,7 +156,9 @@ static int take_record(struct lifecycle *life, char *err, size_t err_len)
 	lifecycle_failpoint(
 		record.is_unwound ? LIFECYCLE_STEP_UNWOUND_STORED : LIFECYCLE_STEP_EVENT_STORED
 	);
-	if (is_changed)
+	if (record.is_unwound)
+		lifecycle_tell_unwound(life, &record);
+	else if (is_changed)
 		session_tell(life->conf.sessions, &session);
 	return 1;
 }

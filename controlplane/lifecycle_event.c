@@ -379,6 +379,12 @@ static void unwind_one(
 	lifecycle_follow_chain(life, txn, session, purchase);
 }
 
+static bool is_of_contract(const struct session *session, const struct chain_inbox_record *record)
+{
+	return session->identity.chain == record->chain_id &&
+		memcmp(session->identity.contract, record->contract, 32) == 0;
+}
+
 void lifecycle_apply_unwound(
 	struct lifecycle *life, struct db_txn *txn, const struct chain_inbox_record *record
 )
@@ -388,12 +394,27 @@ void lifecycle_apply_unwound(
 	while (txn->error == 0 && purchase_list_open(txn, id + 1, &id, 1) == 1) {
 		struct purchase purchase;
 		struct session session;
-		if (!session_store_load(txn, id, &session) || !purchase_load(txn, id, &purchase) ||
-		    session.identity.chain != record->chain_id ||
-		    memcmp(session.identity.contract, record->contract, 32) != 0)
-			continue;
-		unwind_one(life, txn, record->unwound_to, &session, &purchase);
-		if (txn->error == 0)
+		if (session_store_load(txn, id, &session) && purchase_load(txn, id, &purchase) &&
+		    is_of_contract(&session, record))
+			unwind_one(life, txn, record->unwound_to, &session, &purchase);
+	}
+}
+
+void lifecycle_tell_unwound(struct lifecycle *life, const struct chain_inbox_record *record)
+{
+	uint64_t id = 0;
+	bool is_more = true;
+
+	while (is_more) {
+		struct session session;
+		struct db_txn txn;
+		db_txn_begin_read(&txn, life->conf.db);
+		is_more = purchase_list_open(&txn, id + 1, &id, 1) == 1;
+		bool is_told = is_more && session_store_load(&txn, id, &session) &&
+			is_of_contract(&session, record);
+		if (db_txn_commit(&txn) != 0)
+			return; // what the data plane knows is sent again at its next attach
+		if (is_told)
 			session_tell(life->conf.sessions, &session);
 	}
 }

@@ -65,6 +65,9 @@ void lifecycle_apply_unwound(
 	struct lifecycle *life, struct db_txn *txn, const struct chain_inbox_record *record
 );
 
+// After its commit: tells of all open purchases of the contract, changed or not.
+void lifecycle_tell_unwound(struct lifecycle *life, const struct chain_inbox_record *record);
+
 // The states that the chain alone decides on: void and disputed, and back from disputed. Returns: true
 // when the session changed.
 bool lifecycle_follow_chain(

@@ -25,10 +25,16 @@ struct control_fixture {
 	struct session_error err;
 };
 
+// Whoever is told of a session is told what stands in the store already.
 static inline void control_fixture_changed(void *ctx, const struct session *session)
 {
 	struct control_fixture *fix = ctx;
+	struct session_error err;
+	struct session stored;
 
+	TEMP_DIR_CHECK(session_get(fix->sessions, session->id, &stored, &err) == 0);
+	TEMP_DIR_CHECK(stored.state == session->state);
+	TEMP_DIR_CHECK(session_limit_bytes(&stored) == session_limit_bytes(session));
 	if (fix->link != NULL)
 		dp_link_session_changed(fix->link, session);
 }
