@@ -52,14 +52,25 @@ static int evm_driver_encode_call(
 		evm_driver_take_item(&call->items[i], &items[i]);
 	evm_abi_writer_init(&w, buf, cap);
 	switch (call->kind) {
+	// A session alone: these two push the refund, so that the buyer need not draw it.
 	case CHAIN_CALL_FINALIZE:
-		evm_escrow_put_finalize_batch(&w, driver->conf.node_id, items, call->n_items);
+		if (call->n_items == 1)
+			evm_escrow_put_finalize(&w, &items[0]);
+		else
+			evm_escrow_put_finalize_batch(
+				&w, driver->conf.node_id, items, call->n_items
+			);
 		break;
 	case CHAIN_CALL_PROPOSE:
 		evm_escrow_put_propose_batch(&w, driver->conf.node_id, items, call->n_items);
 		break;
 	case CHAIN_CALL_EXECUTE:
-		evm_escrow_put_execute_batch(&w, driver->conf.node_id, items, call->n_items);
+		if (call->n_items == 1)
+			evm_escrow_put_execute(&w, items[0].session_id);
+		else
+			evm_escrow_put_execute_batch(
+				&w, driver->conf.node_id, items, call->n_items
+			);
 		break;
 	case CHAIN_CALL_CLAIM:
 		evm_escrow_put_claim(&w, &items[0]);

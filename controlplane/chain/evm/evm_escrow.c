@@ -178,6 +178,25 @@ void evm_escrow_put_finalize_batch(
 	evm_abi_end(w);
 }
 
+void evm_escrow_put_finalize(struct evm_abi_writer *w, const struct evm_escrow_item *item)
+{
+	evm_abi_call(w, "finalizeSession(bytes32,uint256,bytes32,(uint256,bytes32,bytes32))", 6);
+	evm_abi_put_word(w, item->session_id);
+	evm_abi_put_u64(w, item->bytes_used);
+	evm_abi_put_word(w, item->checkpoints_root);
+	evm_abi_put_u64(w, item->voucher.cumulative_bytes);
+	evm_abi_put_word(w, item->voucher.r);
+	evm_abi_put_word(w, item->voucher.vs);
+	evm_abi_end(w);
+}
+
+void evm_escrow_put_execute(struct evm_abi_writer *w, const uint8_t session_id[32])
+{
+	evm_abi_call(w, "execute(bytes32)", 1);
+	evm_abi_put_word(w, session_id);
+	evm_abi_end(w);
+}
+
 void evm_escrow_put_propose_batch(
 	struct evm_abi_writer *w, struct u256 node_id, const struct evm_escrow_item *items, size_t n
 )

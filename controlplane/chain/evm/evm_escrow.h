@@ -106,6 +106,9 @@ void evm_escrow_expand(
 void evm_escrow_put_finalize_batch(
 	struct evm_abi_writer *w, struct u256 node_id, const struct evm_escrow_item *items, size_t n
 );
+// One session; these push the refund to the buyer, batches leave it to be drawn.
+void evm_escrow_put_finalize(struct evm_abi_writer *w, const struct evm_escrow_item *item);
+void evm_escrow_put_execute(struct evm_abi_writer *w, const uint8_t session_id[32]);
 void evm_escrow_put_propose_batch(
 	struct evm_abi_writer *w, struct u256 node_id, const struct evm_escrow_item *items, size_t n
 );
