@@ -5,6 +5,7 @@
 # and says so, and does not end before voucher.patience_sec of the chain's time. Then the node finalises
 # with the newest voucher, of its own accord; what it loses is at most one credit, and the bytes that it
 # served are the ones that both captures saw.
+# sanitizers: yes
 set -euo pipefail
 # shellcheck source=tests/netns/business.sh
 . "$(dirname "$0")/business.sh"
