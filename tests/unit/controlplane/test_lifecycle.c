@@ -211,6 +211,48 @@ static void test_created_as_another_order(void **state)
 	assert_state(story, SESSION_ACTIVE);
 }
 
+// Another chain, or another contract on the same one, speaks of the same id: that is another session.
+static void test_other_chains(void **state)
+{
+	struct story *story = *state;
+	struct chain_event events[3] = {
+		{.kind = CHAIN_EVENT_CLOSED, .deadline_sec = 9},
+		{.kind = CHAIN_EVENT_SETTLED, .bytes = 5},
+		created(story, PURCHASE_OPTIMISTIC, 7 * GB),
+	};
+	uint8_t other[32] = {[31] = 7};
+
+	create(story, PURCHASE_OPTIMISTIC, 2 * GB);
+	connect(story);
+	for (int i = 0; i < 3; i++) {
+		memset(events[i].session_id, 0x51, 32);
+		events[i].block_number = story->block + 5;
+	}
+	for (int i = 0; i < 4; i++) {
+		const struct chain_step step = {
+			.events = events,
+			.n_events = i % 2 == 0 ? 3 : 0,
+			.is_unwound = i % 2 != 0,
+			.cursor = {.next_block = 1, .read_time_sec = UINT64_MAX},
+		};
+		struct db_txn txn;
+
+		db_txn_begin_write(&txn, story->set.fix.db);
+		chain_inbox_put_step(
+			&txn, i < 2 ? CHAIN_ID + 1 : CHAIN_ID, i < 2 ? contract : other, &step
+		);
+		assert_int_equal(db_txn_commit(&txn), 0);
+		settle_down(story);
+		assert_state(story, SESSION_ACTIVE);
+		assert_int_equal(limit_in_force(story), 2 * GB);
+	}
+	story->id = 3;
+	assert_int_equal(
+		session_get(story->set.fix.sessions, 3, &story->set.session, &story->set.fix.err),
+		-ENOENT
+	);
+}
+
 static void test_refused_purchase(void **state)
 {
 	struct story *story = *state;
@@ -239,6 +281,7 @@ int main(void)
 		TEST(test_creation_reorganised),
 		TEST(test_read_anew_in_one_round),
 		TEST(test_created_as_another_order),
+		TEST(test_other_chains),
 		TEST(test_refused_purchase),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
