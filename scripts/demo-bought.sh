@@ -71,7 +71,7 @@ pause_signing() { # PID of the download
 }
 
 end_film() {
-	say "ended by the buyer; the node finalises with the newest voucher"
+	say "ended by the buyer; the node finalises with the newest voucher, the rest goes back"
 	session_end film
 	wait_or_fail 60 "the film's settlement" bought_has film .state settled
 	vouchers[film]=$(cat "$tmp"/film.pay.*.log | grep -c '^signed ') || true

@@ -44,3 +44,8 @@ for name in closed open; do
 	expect_eq "what came back, $name" "$(ledger_get $name refund_wei)" $deposit
 	expect_eq "what the escrow still holds, $name" "$(ledger_get $name held_wei)" 0
 done
+
+# What found nothing wrong would find one unit that came from elsewhere.
+rpc eth_sendTransaction "[{\"from\":\"${address[other]}\",\"to\":\"${address[buyer]}\",\"value\":\"0x1\"}]" >/dev/null
+ledger closed open
+expect_over "what the ledger finds wrong" "$(jq '.disagreements | length' "$tmp/ledger.json")" 0
