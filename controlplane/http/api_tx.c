@@ -9,6 +9,7 @@
 #include "api.h"
 
 #include "controlplane/chain/evm/evm_erc20.h"
+#include "controlplane/chain_gauge.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -210,7 +211,22 @@ static void begin_create(struct api_tx *tx, struct http_reply *reply)
 
 // ---- of a session that there is --------------------------------------------------------------
 
-// As EscrowPurchase._topUp() checks it, since it cannot be tried before an approval.
+// Returns: the time of the newest block seen; 0 while none was.
+static uint64_t chain_time(const struct control *control, uint64_t chain_id)
+{
+	size_t n = control->gauge == NULL ? 0 : chain_gauge_n(control->gauge);
+	struct chain_gauge_view view;
+
+	for (size_t i = 0; i < n; i++) {
+		chain_gauge_get(control->gauge, i, &view);
+		if (view.chain_id == chain_id)
+			return view.head_time_sec;
+	}
+	return 0;
+}
+
+// As EscrowPurchase._topUp() checks it, since it cannot be tried before an approval. now_sec: chain
+// time; 0: not known, then nothing is late.
 //
 // Returns: NULL, or what is wrong.
 static const char *check_top_up(
@@ -224,10 +240,11 @@ static const char *check_top_up(
 	if (session->status != EVM_PURCHASE_OPEN)
 		return "the session is not open any more";
 	if (now_sec >= session->expiry_sec)
-		return "the session has expired";
+		return "the session has expired; buy a new one";
 	if (tx->order.data_gb > UINT32_MAX - session->bought_bytes / GB)
 		return "so much data in all is more than a session can have";
-	if (session->expiry_sec + duration_sec > now_sec + EVM_PURCHASE_DURATION_MAX_SEC)
+	if (now_sec != 0 &&
+	    session->expiry_sec + duration_sec > now_sec + EVM_PURCHASE_DURATION_MAX_SEC)
 		return "the session would end more than 90 days from now";
 	return NULL;
 }
@@ -257,7 +274,7 @@ static void on_session(
 		try_it(tx, reply);
 		return;
 	}
-	wrong = check_top_up(tx, &session, clock_unix_ns(head->control->clock) / NS_PER_SEC);
+	wrong = check_top_up(tx, &session, chain_time(head->control, tx->chain.chain_id));
 	if (wrong != NULL)
 		http_reply_problem(reply, 409, NULL, "%s", wrong);
 	else

@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import { ethers } from "ethers";
 import { Chain, mocks } from "../chain.mjs";
 import { DAY, Mode, Status } from "../fixture.mjs";
-import { GB, NATIVE, PRICE, ROOT, Settlement } from "./harness.mjs";
+import { GB, NATIVE, PRICE, ROOT, Settlement, until } from "./harness.mjs";
 import { ApiNode } from "./node.mjs";
 
 const TOKEN_PRICE = 2_500_000n; // of a GB
@@ -243,4 +243,16 @@ test("reclaimed after the grace", async () => {
 	const session = await s.f.session(id);
 	assert.equal(session.status, Status.settled);
 	assert.equal(session.claimedBytes, 0n);
+});
+
+// The chain is 90 days ahead of this host now.
+test("a top-up is judged by the chain's time", async () => {
+	const { id } = await bought({ data_gb: 1, duration_sec: DAY });
+	let reply;
+	await until("a top-up of a session that is young on the chain", async () => {
+		reply = await build("top-up", { session_id: id, data_gb: 1, duration_sec: DAY });
+		return reply.status === 200;
+	}, 30000);
+	await send(reply);
+	assert.equal((await s.f.session(id)).boughtBytes, 2n * GB);
 });
