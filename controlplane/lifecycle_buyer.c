@@ -240,6 +240,10 @@ static int check_attestation(
 	int rc = check_attestable(session, purchase, attestation, err);
 	if (rc != 0)
 		return rc;
+	// A voucher may be for more than was used; what was used and signed for is nobody's to take back.
+	if (attestation->bytes_used < purchase->voucher_bytes &&
+	    attestation->bytes_used < lifecycle_billed_bytes(life, session->id))
+		return fail(err, -ERANGE, "the attestation is for less than the buyer signed for");
 	if (!attest_store_root(txn, session->id, root))
 		return fail_store(err, txn);
 	if (memcmp(root, attestation->checkpoints_root, 32) != 0)

@@ -320,6 +320,22 @@ static void test_held_claim(void **state)
 	}
 }
 
+// Nobody can disown what it signed, and no attestor for it; what was signed ahead of use is not used.
+static void test_attestation_below_a_voucher(void **state)
+{
+	struct story *story = *state;
+
+	create(story, PURCHASE_ATTESTED, 2 * MB);
+	connect(story);
+	pass(story, 70000);
+	assert_int_equal(post_bytes(story, 50000), 0);
+	end_by_buyer(story);
+	assert_int_equal(attest(story, 49999, ATTESTOR, true), -ERANGE);
+	assert_int_equal(post_bytes(story, 90000), 0);
+	assert_int_equal(attest(story, 69999, ATTESTOR, true), -ERANGE);
+	assert_int_equal(attest(story, 70000, ATTESTOR, true), 0);
+}
+
 // ---- a data plane that hangs, a store that is full ------------------------------------------------
 
 static void test_overdue(void **state)
@@ -465,6 +481,7 @@ int main(void)
 		TEST(test_read_but_not_applied),
 		TEST(test_attestations),
 		TEST(test_attestation_deadlines),
+		TEST(test_attestation_below_a_voucher),
 		TEST(test_held_claim),
 		TEST(test_overdue),
 		TEST(test_store_full),
