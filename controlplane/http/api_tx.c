@@ -128,6 +128,7 @@ static void on_allowance(
 		return;
 	}
 	tx->is_approval_needed = u256_compare(allowance, tx->cost) < 0;
+	tx->has_allowance = !u256_is_zero(allowance);
 	try_it(tx, reply);
 }
 

@@ -32,6 +32,7 @@ struct api_tx {
 	struct evm_escrow_terms terms; // of CREATE
 	struct u256 cost; // of CREATE and TOP_UP
 	bool is_approval_needed;
+	bool has_allowance; // not 0, but too low where an approval is needed
 	uint8_t data[API_TX_DATA_CAP];
 	size_t len;
 	char warning[CHAIN_WHY_SIZE];

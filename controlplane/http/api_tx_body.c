@@ -231,22 +231,28 @@ static void put_transaction(
 	json_end(writer);
 }
 
+static void put_approval(struct json_writer *writer, const struct api_tx *tx, struct u256 amount)
+{
+	uint8_t data[128];
+	struct evm_abi_writer w;
+
+	evm_abi_writer_init(&w, data, sizeof(data));
+	evm_erc20_put_approve(&w, tx->chain.escrow, amount);
+	put_transaction(writer, tx, &(struct call){"approve", tx->asset, data, w.len, U256_ZERO});
+}
+
 static void put_transactions(struct json_writer *writer, const struct api_tx *tx)
 {
 	static const char *const names[API_TX_N_KIND] = {
 		"create-session", "top-up", "close", "dispute", "reclaim"};
 	struct call call = {names[tx->kind], tx->chain.escrow, tx->data, tx->len, U256_ZERO};
-	uint8_t approval[128];
-	struct evm_abi_writer w;
 
 	json_begin_array(writer, "transactions");
-	if (tx->is_approval_needed) {
-		evm_abi_writer_init(&w, approval, sizeof(approval));
-		evm_erc20_put_approve(&w, tx->chain.escrow, tx->cost);
-		put_transaction(
-			writer, tx, &(struct call){"approve", tx->asset, approval, w.len, U256_ZERO}
-		);
-	}
+	// Tokens like USDT take a new allowance only from nothing.
+	if (tx->is_approval_needed && tx->has_allowance)
+		put_approval(writer, tx, U256_ZERO);
+	if (tx->is_approval_needed)
+		put_approval(writer, tx, tx->cost);
 	if (tx->kind <= API_TX_TOP_UP && evm_address_is_zero(tx->asset))
 		call.value = tx->cost;
 	put_transaction(writer, tx, &call);

@@ -103,7 +103,12 @@ test("a token is approved first, exactly, and only where it is needed", async ()
 	assert.equal(call.args.maxCost, 99999999n);
 	const up = await build("top-up", { session_id: id, data_gb: 2, duration_sec: 60 });
 	assert.deepEqual(up.json.transactions.map((t) => t.name), ["approve", "top-up"]);
-	await send(up);
+	// What is left of a former allowance is taken away first: there are tokens that insist.
+	await (await token.connect(buyer).approve(s.f.escrow.target, 1n)).wait();
+	const anew = await build("top-up", { session_id: id, data_gb: 2, duration_sec: 60 });
+	assert.deepEqual(anew.json.transactions.map((t) => t.name), ["approve", "approve", "top-up"]);
+	assert.deepEqual(anew.json.transactions.slice(0, 2).map((t) => token.interface.parseTransaction(t).args[1]), [0n, 2n * TOKEN_PRICE]);
+	await send(anew);
 	assert.equal((await s.f.session(id)).boughtBytes, 6n * GB);
 	await (await token.connect(buyer).approve(s.f.escrow.target, 1000n * TOKEN_PRICE)).wait();
 	const again = await build("top-up", { session_id: id, data_gb: 1 });
