@@ -100,6 +100,17 @@ static bool settle_outbox_is_outcome(
 		event->bytes >= item->call.voucher_bytes || is_accepted;
 }
 
+// What stands no later than a receipt that is taken for final is final with it.
+static bool settle_outbox_is_settled_fact(
+	const struct settle_outbox *outbox,
+	const struct chain_tx_status *status,
+	const struct chain_event *event
+)
+{
+	return (status != NULL && event->block_number <= status->block_number) ||
+		settle_outbox_is_final(outbox, event->block_number);
+}
+
 static void settle_outbox_wait(
 	const struct settle_outbox *outbox, struct settle_outcome *ret, const char *reason
 )
@@ -111,7 +122,10 @@ static void settle_outbox_wait(
 
 // Refused because of a proposal or a dispute that stands: another time, or another call.
 static int settle_outbox_outcome_next(
-	struct settle_outbox *outbox, const struct settle_item *item, struct settle_outcome *ret
+	struct settle_outbox *outbox,
+	const struct settle_item *item,
+	const struct chain_tx_status *status,
+	struct settle_outcome *ret
 )
 {
 	struct settle_next next;
@@ -123,7 +137,7 @@ static int settle_outbox_outcome_next(
 		return 0;
 	if (r < 0)
 		return r;
-	if (!settle_outbox_is_final(outbox, last.block_number)) {
+	if (!settle_outbox_is_settled_fact(outbox, status, &last)) {
 		settle_outbox_wait(outbox, ret, "a proposal or dispute that is not final yet");
 		return 0;
 	}
@@ -166,7 +180,7 @@ int settle_outbox_outcome(
 		outbox, item, settle_outbox_event_kinds(settle_outbox_phase(item)), &ret->event
 	);
 	if (r == 0 && settle_outbox_is_outcome(item, &ret->event, status != NULL)) {
-		if (settle_outbox_is_final(outbox, ret->event.block_number))
+		if (settle_outbox_is_settled_fact(outbox, status, &ret->event))
 			ret->verdict = SETTLE_VERDICT_DONE;
 		else
 			settle_outbox_wait(
@@ -177,7 +191,7 @@ int settle_outbox_outcome(
 	if (r < 0 && r != -ENOENT)
 		return r;
 	return settle_outbox_phase(item) == SETTLE_PHASE_END
-		? settle_outbox_outcome_next(outbox, item, ret)
+		? settle_outbox_outcome_next(outbox, item, status, ret)
 		: 0;
 }
 

@@ -161,12 +161,26 @@ static int evm_driver_head(void *ctx, struct chain_head *ret, char why[CHAIN_WHY
 	return 0;
 }
 
+// One that rests because its head was behind is asked too: it may be the other that is ahead of all.
+static int evm_driver_second(struct evm_driver *driver)
+{
+	int second = evm_rpc_other(driver->rpc, driver->head_endpoint);
+	struct evm_rpc_stats stats;
+
+	for (size_t i = 0; i < evm_rpc_n_endpoints(driver->rpc) && second < 0; i++) {
+		evm_rpc_get_stats(driver->rpc, i, &stats);
+		if (i != driver->head_endpoint && stats.faults[EVM_RPC_HEAD_BACK] > 0)
+			second = (int)i;
+	}
+	return second;
+}
+
 static int evm_driver_second_head(void *ctx, struct chain_head *ret, char why[CHAIN_WHY_SIZE])
 {
 	struct evm_driver *driver = ctx;
 	struct evm_rpc_call call = {
 		.method = "eth_getBlockByNumber", .params = "[\"latest\",false]"};
-	int second = evm_rpc_other(driver->rpc, driver->head_endpoint), r;
+	int second = evm_driver_second(driver), r;
 	struct evm_block block;
 
 	if (second < 0)
@@ -177,6 +191,9 @@ static int evm_driver_second_head(void *ctx, struct chain_head *ret, char why[CH
 	evm_rpc_call_fini(&call);
 	if (r < 0)
 		return r == -EINTR || r == -ENOMEM ? r : -ENOENT;
+	// So that a first one that stands still is found out the next time.
+	if (block.number > driver->heads[second])
+		driver->heads[second] = block.number;
 	evm_driver_put_head(ret, &block);
 	return 0;
 }

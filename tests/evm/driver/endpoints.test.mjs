@@ -33,6 +33,7 @@ const SETTLING = {
 	absurd_base_fee: "disagrees",
 	wrong_hash: "bad_result",
 	head_back: "head_back",
+	stands_still: "head_back",
 	head_ahead: null, // it may be the other that is behind: nothing is final before both say so
 	poisoned: null, // no session is named here
 	swallow: null, // nobody can tell: an honest endpoint is given each transaction too
@@ -125,6 +126,18 @@ for (const lie of CONTRADICTED) {
 		}));
 	}
 }
+
+test("a second endpoint that stands still holds finality up until review is raised, and costs nothing", () => with_liar("stands_still", async (s, liar) => {
+	const list = await s.sessions(2);
+	const voucher = await s.f.voucher(list[0].id, list[0].bytes);
+	await s.f.send(s.f.operator, "finalizeSession", [list[0].id, list[0].bytes, ROOT, voucher]);
+	await s.queue(list);
+	s.pump(30);
+	const result = await s.finish({ rpc: `${s.chain.url},${liar.url}`, confirmations: 6, review_polls: 40 });
+	assert.match(result.err, /alert needs_review/);
+	assert.equal((await s.list()).txs.length, 1, "what was done by hand was tried again");
+	await s.assertSettledOnce(list);
+}));
 
 test("what one endpoint takes for final is not, before a second one sees it as deep", () => with_liar("head_ahead", async (s, liar) => {
 	const list = await s.sessions(2);

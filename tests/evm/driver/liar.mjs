@@ -55,6 +55,8 @@ export const LIES = {
 		state.n = (state.n ?? 0) + 1;
 		return state.n > 1 ? { ...r, number: "0x1" } : r;
 	} },
+	// Its head is the one that was asked for first, for ever.
+	stands_still: { eth_getBlockByNumber: (r, [tag], state) => (tag === "latest" ? (state.still ??= r) : r) },
 	head_ahead: { eth_getBlockByNumber: (r, [tag]) =>
 		tag === "latest" && r ? { ...r, number: "0x" + (Number(r.number) + 1000).toString(16) } : r },
 	// Honest, but its newest blocks are not there yet: less than what gives a laggard away, and more.
