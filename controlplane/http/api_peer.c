@@ -162,6 +162,10 @@ static void reply_error(
 			err->text
 		);
 		break;
+	case -EBUSY:
+		api_reply_problem(reply, API_PROBLEM_TOO_MANY_KEYS, "public_key", "%s", err->text);
+		reply->retry_after_sec = SESSION_PEER_INTERVAL_SEC;
+		break;
 	case -EPERM:
 		api_reply_problem(reply, API_PROBLEM_SESSION_OVER, NULL, "%s", err->text);
 		break;

@@ -15,6 +15,7 @@
 	X(STALE_PROOF, 403, "stale-proof", "The proof is too old, or of the future") \
 	X(REPLAYED_PROOF, 409, "replayed-proof", "A newer proof was taken before") \
 	X(KEY_IN_USE, 409, "public-key-in-use", "The public key belongs to another live session") \
+	X(TOO_MANY_KEYS, 429, "too-many-keys", "The session has had many public keys of late") \
 	X(SESSION_OVER, 409, "session-over", "The session has ended") \
 	X(NO_VOUCHERS, 409, "no-vouchers", "The session takes no vouchers") \
 	X(NO_ATTESTATION, 409, "no-attestation", "The session takes no attestation now") \

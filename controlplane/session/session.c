@@ -38,8 +38,8 @@ int session_book_commit(struct db_txn *txn, struct session_error *err)
 	if (rc == 0)
 		return 0;
 	// What a caller can mend is about the session; anything else is the store's.
-	bool is_store =
-		rc != -EEXIST && rc != -EPERM && rc != -EINVAL && rc != -ENOENT && rc != -EALREADY;
+	bool is_store = rc != -EEXIST && rc != -EPERM && rc != -EINVAL && rc != -ENOENT &&
+		rc != -EALREADY && rc != -EBUSY;
 	if (err->code != 0)
 		return err->code; // a check said it better
 	if (rc == -EUSERS) // no slot or address free, which is not the store's

@@ -24,6 +24,9 @@
 #define SESSION_DURATION_MAX_SEC (10ull * 365 * 24 * 3600)
 #define SESSION_RATE_MAX_KBPS 400000000u // 400 Gb/s
 #define SESSION_KEY_TEXT_CAP 45 // base64 of 32 bytes and the terminator
+// Each replaced key costs the store records: so many at once, and one more each interval.
+#define SESSION_PEER_BURST 10
+#define SESSION_PEER_INTERVAL_SEC 60
 #define SESSION_BYTES_PER_GB 1000000000ull
 
 // Who made it. Stored by number: new ones at the end.
@@ -65,6 +68,7 @@ struct session {
 	uint64_t expires_unix_sec; // 0 = never
 	// When the buyer says to have chosen the public key; no older choice is taken. 0: nobody did.
 	uint64_t peer_unix_sec;
+	uint64_t peer_paced_unix_sec; // replaced keys, at their pace, reach until then
 	uint32_t rate_out_kbps; // 0 = unlimited
 	uint32_t rate_in_kbps;
 	uint32_t free_rate_kbps;
@@ -173,7 +177,8 @@ struct session_peer {
 // success and changes nothing, so it may be sent again.
 //
 // Returns: 0; -ENOENT; -EINVAL (no usable key); -EALREADY (older than the choice in force); -EEXIST
-//          (another live session has the key); -EPERM (the session has ended); -ENOSPC; a store error.
+//          (another live session has the key); -EPERM (the session has ended); -EBUSY (too many keys of
+//          late); -ENOSPC; a store error.
 int session_set_peer(
 	struct session_book *book,
 	uint64_t id,

@@ -72,6 +72,29 @@ static int check_time(
 	return chosen > newest ? 0 : -EALREADY;
 }
 
+static bool keep_pace(struct db_txn *txn, struct session *session, uint64_t now_sec)
+{
+	const uint64_t ahead_max_sec = SESSION_PEER_BURST * SESSION_PEER_INTERVAL_SEC;
+	uint64_t from_sec = session->peer_paced_unix_sec;
+
+	// Further ahead it never was: the clock was set back.
+	if (from_sec < now_sec || from_sec - now_sec > ahead_max_sec)
+		from_sec = now_sec;
+	if (from_sec - now_sec > ahead_max_sec - SESSION_PEER_INTERVAL_SEC) {
+		db_txn_fail(
+			txn,
+			-EBUSY,
+			"session %s has had %d public keys in a short time; wait %d s",
+			session->name,
+			SESSION_PEER_BURST,
+			SESSION_PEER_INTERVAL_SEC
+		);
+		return false;
+	}
+	session->peer_paced_unix_sec = from_sec + SESSION_PEER_INTERVAL_SEC;
+	return true;
+}
+
 // The key of a session that is served.
 static void replace(
 	struct db_txn *txn, struct session *session, const uint8_t public_key[32], uint64_t now_ns
@@ -81,6 +104,8 @@ static void replace(
 		session_store_save(txn, session); // a newer choice of the same key
 		return;
 	}
+	if (!keep_pace(txn, session, now_ns / NS_PER_SEC))
+		return;
 	session_store_release_public_key(txn, session);
 	memcpy(session->public_key, public_key, 32);
 	session->is_key_replaced = session->has_slot;

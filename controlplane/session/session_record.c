@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define RECORD_VERSION 3
-#define RECORD_VERSION_PEER 3 // has peer_unix_sec
+#define RECORD_VERSION_PEER 3 // has peer_unix_sec and peer_paced_unix_sec
 #define RECORD_VERSION_FIRST 1 // without voucher_limit_bytes
 
 #define FLAG_PUBLIC_KEY 0x01u
@@ -77,6 +77,7 @@ size_t session_record_encode(uint8_t dst[SESSION_RECORD_CAP], const struct sessi
 	cursor_out_be32(&out, session->free_rate_kbps);
 	cursor_out_be64(&out, session->voucher_limit_bytes);
 	cursor_out_be64(&out, session->peer_unix_sec);
+	cursor_out_be64(&out, session->peer_paced_unix_sec);
 	return cursor_out_ok(&out) ? out.pos : 0;
 }
 
@@ -158,8 +159,10 @@ int session_record_decode(struct session *ret, const void *data, size_t len)
 	session.free_rate_kbps = cursor_be32(&cur);
 	if (version > RECORD_VERSION_FIRST)
 		session.voucher_limit_bytes = cursor_be64(&cur);
-	if (version >= RECORD_VERSION_PEER)
+	if (version >= RECORD_VERSION_PEER) {
 		session.peer_unix_sec = cursor_be64(&cur);
+		session.peer_paced_unix_sec = cursor_be64(&cur);
+	}
 	if (!cursor_is_done(&cur) || session.id == 0 ||
 	    session.quota_bytes > SESSION_QUOTA_MAX_BYTES ||
 	    (session.has_slot && session.generation == 0) ||

@@ -390,12 +390,12 @@ static void test_older_records(void **state)
 	assert_int_equal(session_record_decode(&got, record, len), 0);
 	assert_int_equal(got.peer_unix_sec, 88);
 	assert_true(got.is_key_replaced);
-	record[0] = 2; // without peer_unix_sec
-	assert_int_equal(session_record_decode(&got, record, len - 8), 0);
+	record[0] = 2; // without the two times of a key
+	assert_int_equal(session_record_decode(&got, record, len - 16), 0);
 	assert_int_equal(got.voucher_limit_bytes, 77);
 	assert_int_equal(got.peer_unix_sec, 0);
 	record[0] = 1; // without voucher_limit_bytes too
-	assert_int_equal(session_record_decode(&got, record, len - 16), 0);
+	assert_int_equal(session_record_decode(&got, record, len - 24), 0);
 	assert_int_equal(got.voucher_limit_bytes, 0);
 	assert_string_equal(got.name, "alice");
 	for (unsigned version = 0; version < 256; version++) {
