@@ -107,6 +107,18 @@ static void refuse(struct http_reply *reply, const char *field, const char *text
 	reply->is_challenged = true;
 }
 
+static bool has_bought(struct control *control, const uint8_t buyer[EVM_ADDRESS_SIZE])
+{
+	uint8_t padded[32] = {0};
+	struct db_txn txn;
+	uint64_t id;
+
+	memcpy(padded + sizeof(padded) - EVM_ADDRESS_SIZE, buyer, EVM_ADDRESS_SIZE);
+	db_txn_begin_read(&txn, control->db);
+	bool has = purchase_list_buyer(&txn, padded, 0, &id, 1) == 1;
+	return db_txn_commit(&txn) == 0 && has;
+}
+
 static void reply_token(
 	struct control *control,
 	const uint8_t buyer[EVM_ADDRESS_SIZE],
@@ -118,7 +130,9 @@ static void reply_token(
 	struct json_writer writer;
 	uint64_t expires;
 
-	if (api_token_issue(control->tokens, buyer, chain_id, token, &expires) < 0) {
+	if (api_token_issue(
+		    control->tokens, buyer, chain_id, has_bought(control, buyer), token, &expires
+	    ) < 0) {
 		http_reply_problem(reply, 503, NULL, "too many buyers are signed in; try later");
 		return;
 	}

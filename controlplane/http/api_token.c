@@ -21,6 +21,7 @@ struct token {
 	uint8_t hash[EVM_KECCAK_SIZE];
 	uint8_t buyer[HTTP_BUYER_BYTES];
 	uint64_t buyer_chain;
+	bool has_bought;
 	uint64_t issued_mono_ns; // 0: free
 };
 
@@ -110,12 +111,21 @@ static bool is_valid(const struct token *token, uint64_t now_ns)
 		now_ns - token->issued_mono_ns < API_TOKEN_LIFE_SEC * NS_PER_SEC;
 }
 
-// Returns: the buyer's oldest when the buyer has enough, else a place whose token has ended, or NULL.
+static bool is_older(const struct token *token, const struct token *than)
+{
+	return than == NULL || token->issued_mono_ns < than->issued_mono_ns;
+}
+
+// Returns: the buyer's oldest when the buyer has enough, else a place whose token has ended, or that of
+// who gives way, or NULL.
 static struct token *find_place(
-	struct api_token_book *book, const uint8_t buyer[HTTP_BUYER_BYTES], uint64_t now_ns
+	struct api_token_book *book,
+	const uint8_t buyer[HTTP_BUYER_BYTES],
+	bool has_bought,
+	uint64_t now_ns
 )
 {
-	struct token *free_place = NULL, *oldest = NULL;
+	struct token *free_place = NULL, *oldest = NULL, *stranger = NULL;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < API_TOKEN_MAX; i++) {
@@ -125,23 +135,30 @@ static struct token *find_place(
 			free_place = token;
 		} else if (memcmp(token->buyer, buyer, HTTP_BUYER_BYTES) == 0) {
 			n++;
-			if (oldest == NULL || token->issued_mono_ns < oldest->issued_mono_ns)
+			if (is_older(token, oldest))
 				oldest = token;
+		} else if (!token->has_bought && is_older(token, stranger)) {
+			stranger = token;
 		}
 	}
-	return n >= API_TOKEN_MAX_PER_BUYER || free_place == NULL ? oldest : free_place;
+	if (n < API_TOKEN_MAX_PER_BUYER && free_place != NULL)
+		return free_place;
+	if (oldest != NULL)
+		return oldest;
+	return has_bought ? stranger : NULL;
 }
 
 int api_token_issue(
 	struct api_token_book *book,
 	const uint8_t buyer[HTTP_BUYER_BYTES],
 	uint64_t chain_id,
+	bool has_bought,
 	char token[API_TOKEN_TEXT_CAP],
 	uint64_t *ret_expires_unix_sec
 )
 {
 	uint64_t now_ns = clock_mono_ns(book->clock);
-	struct token *place = find_place(book, buyer, now_ns);
+	struct token *place = find_place(book, buyer, has_bought, now_ns);
 	char text[EVM_HEX_SIZE(32)];
 	uint8_t secret[32];
 
@@ -154,6 +171,7 @@ int api_token_issue(
 	evm_keccak_256(token, API_TOKEN_TEXT_CAP - 1, place->hash);
 	memcpy(place->buyer, buyer, HTTP_BUYER_BYTES);
 	place->buyer_chain = chain_id;
+	place->has_bought = has_bought;
 	place->issued_mono_ns = now_ns > 0 ? now_ns : 1;
 	*ret_expires_unix_sec = clock_unix_ns(book->clock) / NS_PER_SEC + API_TOKEN_LIFE_SEC;
 	explicit_bzero(secret, sizeof(secret));

@@ -9,7 +9,7 @@
 
 #define API_TOKEN_TEXT_CAP 65 // 32 random bytes in hex
 #define API_TOKEN_LIFE_SEC 3600
-#define API_TOKEN_MAX 4096 // of all buyers together
+#define API_TOKEN_MAX 4096 // of all accounts; who bought comes before who did not
 #define API_TOKEN_MAX_PER_BUYER 8 // the oldest gives way
 
 struct api_token_book;
@@ -27,14 +27,16 @@ int api_token_book_create(
 );
 void api_token_book_destroy(struct api_token_book *book);
 
-// chain_id: the only chain where the address is this buyer's (http_caller.buyer_chain). Out: token, which
-// the caller wipes, and when it ends.
+// chain_id: the only chain where the address is this buyer's (http_caller.buyer_chain). has_bought: it
+// bought here before; accounts cost nothing to make, purchases do. Out: token, which the caller wipes,
+// and when it ends.
 //
 // Returns: 0; -EAGAIN when all places are taken by tokens that still hold; -EIO without randomness.
 int api_token_issue(
 	struct api_token_book *book,
 	const uint8_t buyer[HTTP_BUYER_BYTES],
 	uint64_t chain_id,
+	bool has_bought,
 	char token[API_TOKEN_TEXT_CAP],
 	uint64_t *ret_expires_unix_sec
 );

@@ -61,7 +61,7 @@ static inline void api_story_token(
 	uint64_t expires;
 
 	evm_signer_address(who, address);
-	assert_int_equal(api_token_issue(api->tokens, address, 0, token, &expires), 0);
+	assert_int_equal(api_token_issue(api->tokens, address, 0, false, token, &expires), 0);
 }
 
 // Alice buys `bytes`; id: the byte that the session's id on the chain is made of.

@@ -110,9 +110,9 @@ static void test_buyers_hour(void **state)
 
 	(void)state;
 	assert_int_equal(create(NULL, 0), 0);
-	assert_int_equal(api_token_issue(fix.book, alice, 0, token, &expires), 0);
+	assert_int_equal(api_token_issue(fix.book, alice, 0, false, token, &expires), 0);
 	assert_int_equal(expires, 1700003600);
-	assert_int_equal(api_token_issue(fix.book, bob, 0, other, &expires), 0);
+	assert_int_equal(api_token_issue(fix.book, bob, 0, false, other, &expires), 0);
 	assert_string_not_equal(token, other);
 	assert_int_equal(strspn(token, "0123456789abcdef"), 64);
 	assert_int_equal(api_token_authenticate(fix.book, token, &caller), 0);
@@ -121,7 +121,7 @@ static void test_buyers_hour(void **state)
 	assert_int_equal(api_token_authenticate(fix.book, other, &caller), 0);
 	assert_memory_equal(caller.buyer, bob, 20);
 	assert_int_equal(caller.buyer_chain, 0);
-	assert_int_equal(api_token_issue(fix.book, bob, 5, other, &expires), 0);
+	assert_int_equal(api_token_issue(fix.book, bob, 5, false, other, &expires), 0);
 	assert_int_equal(api_token_authenticate(fix.book, other, &caller), 0);
 	assert_int_equal(caller.buyer_chain, 5);
 	// Each character counts.
@@ -147,7 +147,9 @@ static void test_bounds(void **state)
 	assert_int_equal(create(NULL, 0), 0);
 	for (int i = 0; i <= API_TOKEN_MAX_PER_BUYER; i++) {
 		clock_manual_advance(&fix.manual, NS_PER_SEC);
-		assert_int_equal(api_token_issue(fix.book, buyer, 0, tokens[i], &expires), 0);
+		assert_int_equal(
+			api_token_issue(fix.book, buyer, 0, false, tokens[i], &expires), 0
+		);
 	}
 	assert_int_equal(api_token_authenticate(fix.book, tokens[0], &caller), -EACCES);
 	for (int i = 1; i <= API_TOKEN_MAX_PER_BUYER; i++)
@@ -155,13 +157,40 @@ static void test_bounds(void **state)
 	// Everybody's places: who has one may renew it, a stranger waits until one ends.
 	for (unsigned i = API_TOKEN_MAX_PER_BUYER; i < API_TOKEN_MAX; i++) {
 		memcpy(buyer + 4, &i, sizeof(i));
-		assert_int_equal(api_token_issue(fix.book, buyer, 0, token, &expires), 0);
+		assert_int_equal(api_token_issue(fix.book, buyer, 0, false, token, &expires), 0);
 	}
-	assert_int_equal(api_token_issue(fix.book, buyer, 0, token, &expires), 0);
+	assert_int_equal(api_token_issue(fix.book, buyer, 0, false, token, &expires), 0);
 	buyer[0] = 9;
-	assert_int_equal(api_token_issue(fix.book, buyer, 0, token, &expires), -EAGAIN);
+	assert_int_equal(api_token_issue(fix.book, buyer, 0, false, token, &expires), -EAGAIN);
 	clock_manual_advance(&fix.manual, 3600 * NS_PER_SEC);
-	assert_int_equal(api_token_issue(fix.book, buyer, 0, token, &expires), 0);
+	assert_int_equal(api_token_issue(fix.book, buyer, 0, false, token, &expires), 0);
+}
+
+// Accounts that never bought anything cannot keep out who did.
+static void test_buyers_first(void **state)
+{
+	char tokens[API_TOKEN_MAX][API_TOKEN_TEXT_CAP], token[API_TOKEN_TEXT_CAP];
+	struct http_caller caller;
+	uint8_t account[20] = {0};
+	uint64_t expires;
+
+	(void)state;
+	assert_int_equal(create(NULL, 0), 0);
+	for (unsigned i = 0; i < API_TOKEN_MAX; i++) {
+		clock_manual_advance(&fix.manual, 1);
+		memcpy(account + 4, &i, sizeof(i));
+		assert_int_equal(
+			api_token_issue(fix.book, account, 0, i == 0, tokens[i], &expires), 0
+		);
+	}
+	account[0] = 9;
+	assert_int_equal(api_token_issue(fix.book, account, 0, false, token, &expires), -EAGAIN);
+	assert_int_equal(api_token_issue(fix.book, account, 0, true, token, &expires), 0);
+	assert_int_equal(api_token_authenticate(fix.book, token, &caller), 0);
+	// The oldest of those who did not buy, not the oldest of all.
+	assert_int_equal(api_token_authenticate(fix.book, tokens[0], &caller), 0);
+	assert_int_equal(api_token_authenticate(fix.book, tokens[1], &caller), -EACCES);
+	assert_int_equal(api_token_authenticate(fix.book, tokens[2], &caller), 0);
 }
 
 int main(void)
@@ -170,6 +199,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_admin_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_buyers_hour, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bounds, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_buyers_first, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
