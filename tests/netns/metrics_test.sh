@@ -40,6 +40,8 @@ rpc() { # METHOD PARAMS: the result of a question to the chain
 		jq -r 'if has("result") then .result else error(.error.message) end'
 }
 wait_for 30 "the chain" rpc eth_chainId '[]'
+balance_wei=1234500000000000000
+rpc anvil_setBalance "[\"$(jq -r '.available_accounts[0]' "$tmp/anvil.json")\", \"$(printf '0x%x' $balance_wei)\"]" >/dev/null
 
 cat >"$tmp/node.yaml" <<END
 node:
@@ -165,18 +167,11 @@ same 'tollwire_health_condition{condition="dataplane"}' '0' status
 same 'count({job="tollwire", __name__=~"tollwire_.*"})' "$n_series" status
 
 say "the chain, its account and its queue"
-account=$(jq -r '.available_accounts[0]' "$tmp/anvil.json")
-balance() { # WEI: sets the account's balance
-	rpc anvil_setBalance "[\"$account\", \"$(printf '0x%x' "$1")\"]" >/dev/null
-}
 is_near() { # PROMQL VALUE: within a millionth, as a sample has nine digits
 	query "$1" 2>/dev/null | awk -v want="$2" '{ exit !($1 >= want * 0.999999 && $1 <= want * 1.000001) }'
 }
 wait_for 60 "the chain to be read" is 'tollwire_chain_up{chain="anvil"}' 1
-balance 1234500000000000000
-wait_for 60 "the balance" is_near 'tollwire_chain_balance_wei{chain="anvil"}' 1234500000000000000
-balance 7
-wait_for 60 "the lower balance" is 'tollwire_chain_balance_wei{chain="anvil"}' 7
+wait_for 60 "the balance" is_near 'tollwire_chain_balance_wei{chain="anvil"}' $balance_wei
 head=$(printf '%d' "$(rpc eth_blockNumber '[]')")
 at_least() { # PROMQL VALUE
 	query "$1" 2>/dev/null | awk -v least="$2" '{ exit !($1 >= least) }'
