@@ -10,12 +10,23 @@
 #include "controlplane/http/api_registry.h"
 #include "controlplane/session/client_conf.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #define LIST_DEFAULT 100
 #define LIST_MAX 500
 #define RETRY_AFTER_SEC 2
+
+// What is asked for most is built once for each version of the listing.
+#define N_KEPT 16
+#define KEPT_KEY_CAP (HTTP_QUERY_CAP * 4)
+
+struct kept {
+	char key[KEPT_KEY_CAP]; // "" for none
+	uint64_t version;
+	char *text;
+};
 
 struct filter {
 	uint64_t chain_id; // 0: any
@@ -181,13 +192,76 @@ static bool is_any_read(const struct api_registry *registry)
 	return api_registry_n_chains(registry) == 0;
 }
 
+// Returns: NULL without memory.
+static char *build(
+	const struct control *control, const struct filter *filter, uint64_t from, uint64_t limit
+)
+{
+	struct json_writer writer;
+	uint64_t next;
+	char *text;
+
+	json_writer_init(&writer);
+	json_begin_object(&writer, NULL);
+	put_chains(&writer, control->registry);
+	json_begin_array(&writer, "nodes");
+	next = put_nodes(&writer, control, filter, from, limit);
+	json_end(&writer);
+	if (next == 0)
+		json_put_null(&writer, "next");
+	else
+		json_put_count(&writer, "next", next);
+	json_end(&writer);
+	return json_writer_finish(&writer, false, &text) == 0 ? text : NULL;
+}
+
+// Returns: the listing, kept until the next call; NULL without memory.
+static const char *build_or_keep(
+	const struct control *control, const struct filter *filter, uint64_t from, uint64_t limit
+)
+{
+	static struct kept rows[N_KEPT];
+	static unsigned n_built;
+	uint64_t version = api_registry_version(control->registry);
+	char price[U256_DEC_SIZE], key[KEPT_KEY_CAP];
+	struct kept *row = &rows[n_built % N_KEPT];
+
+	u256_format_dec(filter->max_price, price);
+	snprintf(
+		key,
+		sizeof(key),
+		"%p %llu %llu %llu %d %d %s %d %s",
+		(void *)control->registry,
+		(unsigned long long)from,
+		(unsigned long long)limit,
+		(unsigned long long)filter->chain_id,
+		filter->is_inactive_wanted,
+		filter->has_max_price,
+		price,
+		filter->region != NULL,
+		filter->region == NULL ? "" : filter->region
+	);
+	for (size_t i = 0; i < N_KEPT; i++) {
+		if (rows[i].version == version && strcmp(rows[i].key, key) == 0)
+			return rows[i].text;
+	}
+	n_built++;
+	json_free_text(row->text);
+	row->text = build(control, filter, from, limit);
+	row->version = version;
+	memcpy(row->key, key, sizeof(key));
+	if (row->text == NULL)
+		row->key[0] = '\0';
+	return row->text;
+}
+
 // ?from=0&limit=100&chain_id=1&region=eu&max_price_per_gb=…&inactive
 static void list_nodes(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
 	const struct control *control = ctx;
-	uint64_t from = 0, limit = LIST_DEFAULT, next;
-	struct json_writer writer;
+	uint64_t from = 0, limit = LIST_DEFAULT;
 	struct filter filter;
+	const char *text;
 
 	if (!read_filter(request, &filter, reply) ||
 	    !api_get_number(request, "from", JSON_INTEGER_MAX, &from, reply) ||
@@ -198,18 +272,11 @@ static void list_nodes(void *ctx, const struct http_request *request, struct htt
 		reply->retry_after_sec = RETRY_AFTER_SEC;
 		return;
 	}
-	json_writer_init(&writer);
-	json_begin_object(&writer, NULL);
-	put_chains(&writer, control->registry);
-	json_begin_array(&writer, "nodes");
-	next = put_nodes(&writer, control, &filter, from, limit);
-	json_end(&writer);
-	if (next == 0)
-		json_put_null(&writer, "next");
+	text = build_or_keep(control, &filter, from, limit);
+	if (text == NULL)
+		http_reply_problem(reply, 503, NULL, "out of memory");
 	else
-		json_put_count(&writer, "next", next);
-	json_end(&writer);
-	http_reply_json(reply, 200, &writer);
+		http_reply_text(reply, 200, "application/json", text);
 }
 
 const struct http_route api_nodes_routes[] = {

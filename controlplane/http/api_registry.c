@@ -39,6 +39,7 @@ struct api_registry {
 	const struct clock *clock;
 	struct chain_ask *ask;
 	uint64_t refresh_ns;
+	uint64_t version;
 	size_t n_chains;
 	struct chain chains[CONFIG_MAX_CHAINS];
 	struct evm_purchase_node page[PAGE];
@@ -51,6 +52,7 @@ static void fail(struct chain *chain, const char *why)
 	struct api_registry *registry = chain->registry;
 	uint64_t wait_ns = registry->refresh_ns < RETRY_NS ? registry->refresh_ns : RETRY_NS;
 
+	registry->version += !chain->is_failed;
 	if (!chain->is_failed)
 		log_warn(
 			"registry",
@@ -128,6 +130,7 @@ static void show(struct chain *chain, uint64_t n_registered)
 		log_info(
 			"registry", "chain %" PRIu64 ": the list of nodes is read", chain->chain_id
 		);
+	chain->registry->version++;
 	chain->shown = chain->building;
 	chain->building = former;
 	chain->n_registered = n_registered;
@@ -255,6 +258,11 @@ void api_registry_destroy(struct api_registry *registry)
 		free(registry->chains[i].building.nodes);
 	}
 	free(registry);
+}
+
+uint64_t api_registry_version(const struct api_registry *registry)
+{
+	return registry->version;
 }
 
 size_t api_registry_n_chains(const struct api_registry *registry)

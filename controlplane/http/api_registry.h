@@ -39,6 +39,9 @@ void api_registry_destroy(struct api_registry *registry);
 // Begins to read what is due. Call every second.
 void api_registry_tick(struct api_registry *registry);
 
+// Another number whenever what api_registry_get() says may be another.
+uint64_t api_registry_version(const struct api_registry *registry);
+
 size_t api_registry_n_chains(const struct api_registry *registry);
 void api_registry_get(
 	const struct api_registry *registry, size_t idx, struct api_registry_view *ret
