@@ -3,8 +3,8 @@
 #
 # 100 clients at once: 1,000 requests a minute for a while, then a hundred times that, on what is cheap
 # and what is dear, with a chain of 200 nodes and WebSockets open. Prints what they waited; fails when a
-# request is not answered with 200, the rate is not reached, or the data plane's side of the control
-# plane missed anything. The times themselves are the machine's as well, and no reason to fail.
+# request is not answered with 200, or the data plane's side of the control plane missed anything. Times
+# and rates are the machine's as well, and no reason to fail.
 #
 #   http_load ── TCP, 100 connections ── tollwire-control ── dp_standin
 #   live ── 16 WebSockets ───────────────┘       └── anvil
@@ -87,9 +87,10 @@ run() { # WHAT PATH REQUESTS_PER_MINUTE SECONDS [TOKEN]
 	local what=$1 rate=$3
 	shift
 	"$load" "$api_port" "$1" 100 "$2" "$3" "${@:4}" >"$tmp/result" || die "$what: $(cat "$tmp/result")"
-	jq -e --argjson rate "$rate" '.not_200 == 0 and .requests_per_sec * 60 > 0.8 * $rate' "$tmp/result" >/dev/null ||
-		die "$what: $(cat "$tmp/result")"
+	jq -e '.requests > 0 and .not_200 == 0' "$tmp/result" >/dev/null || die "$what: $(cat "$tmp/result")"
 	say "$what: $(cat "$tmp/result")"
+	jq -e --argjson rate "$rate" '.requests_per_sec * 60 > 0.8 * $rate' "$tmp/result" >/dev/null ||
+		say "$what: the machine is too busy for this rate"
 }
 run "sustained, /node" /api/v1/node 1000 12
 run "burst, /node" /api/v1/node 100000 10
