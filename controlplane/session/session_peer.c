@@ -237,3 +237,34 @@ int session_set_peer(
 	*ret = after;
 	return 0;
 }
+
+int session_read_private_key(
+	struct session_book *book,
+	uint64_t id,
+	char ret[SESSION_KEY_TEXT_CAP],
+	struct session_error *err
+)
+{
+	struct session session;
+	int rc = session_get(book, id, &session, err);
+
+	if (rc != 0)
+		return rc;
+	if (!session.is_private_key_kept)
+		return session_book_fail(
+			err,
+			-ENOENT,
+			"private_key",
+			"session %s: its private key is not (or no longer) on this node",
+			session.name
+		);
+	rc = session_key_read(
+		book->conf.config->node.state_dir,
+		session.public_key,
+		ret,
+		err->text,
+		sizeof(err->text)
+	);
+	err->code = rc;
+	return rc;
+}
