@@ -324,3 +324,21 @@ static inline void api_story_choose(struct api_story *api, uint8_t key)
 
 	assert_int_equal(api_story_post_peer(api, &proof, api->alice), 200);
 }
+
+// What the data plane was told of the session.
+static inline const struct abi_command *api_story_added(struct api_story *api)
+{
+	return &api->story->set.dp.adds[now(api->story).slot];
+}
+
+static inline void api_story_served_with(struct api_story *api, uint8_t key)
+{
+	uint8_t public_key[32];
+
+	control_fixture_public_key(public_key, key);
+	settle_down(api->story);
+	assert_memory_equal(api_story_added(api)->public_key, public_key, 32);
+	assert_memory_equal(now(api->story).public_key, public_key, 32);
+	assert_int_equal(api_story_added(api)->generation, now(api->story).generation);
+	assert_false(now(api->story).is_key_replaced);
+}

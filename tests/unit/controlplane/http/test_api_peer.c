@@ -1,27 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // POST …/peer: who may choose a session's public key, what is refused and how, a lost reply, another key
-// in mid-life up to what the data plane is told, one key for two sessions, a key that the node makes.
+// in mid-life up to what the data plane is told, one key for two sessions.
 #include "tests/unit/controlplane/http/api_story.h"
-
-#include <unistd.h>
-
-static const struct abi_command *added(struct api_story *api)
-{
-	return &api->story->set.dp.adds[now(api->story).slot];
-}
-
-static void assert_served_with(struct api_story *api, uint8_t key)
-{
-	uint8_t public_key[32];
-
-	control_fixture_public_key(public_key, key);
-	settle_down(api->story);
-	assert_memory_equal(added(api)->public_key, public_key, 32);
-	assert_memory_equal(now(api->story).public_key, public_key, 32);
-	assert_int_equal(added(api)->generation, now(api->story).generation);
-	assert_false(now(api->story).is_key_replaced);
-}
 
 static void test_first_key(void **state)
 {
@@ -35,7 +16,7 @@ static void test_first_key(void **state)
 	assert_int_equal(api_story_count(api, "issued_at"), proof.issued_unix_sec);
 	assert_non_null(strstr(api_story_text(api, "config"), CLIENT_CONF_KEY_PLACEHOLDER));
 	assert_non_null(strstr(api_story_text(api, "config"), "Endpoint = node.example:51820"));
-	assert_served_with(api, 2);
+	api_story_served_with(api, 2);
 }
 
 static void test_voucher_signer_may_choose(void **state)
@@ -44,7 +25,7 @@ static void test_voucher_signer_may_choose(void **state)
 	struct peer_proof proof = api_story_proof(api, 2);
 
 	assert_int_equal(api_story_post_peer(api, &proof, api->story->signer), 200);
-	assert_served_with(api, 2);
+	api_story_served_with(api, 2);
 }
 
 // The buyer did not see the reply and sends the same again, also to a node that was restarted.
@@ -57,12 +38,12 @@ static void test_lost_reply(void **state)
 	assert_int_equal(api_story_post_peer(api, &proof, api->alice), 200);
 	restart(api->story);
 	assert_int_equal(api_story_post_peer(api, &proof, api->alice), 200);
-	assert_served_with(api, 2);
+	api_story_served_with(api, 2);
 	unsigned n_adds = api->story->set.dp.n_taken[ABI_COMMAND_ADD];
 	clock_manual_advance(&api->story->set.fix.manual, 2 * NS_PER_SEC);
 	proof = api_story_proof(api, 2); // signed anew for the same key
 	assert_int_equal(api_story_post_peer(api, &proof, api->alice), 200);
-	assert_served_with(api, 2);
+	api_story_served_with(api, 2);
 	assert_int_equal(api->story->set.dp.n_taken[ABI_COMMAND_ADD], n_adds);
 	assert_int_equal(api->story->set.dp.n_taken[ABI_COMMAND_REMOVE], 0);
 }
@@ -157,7 +138,7 @@ static void test_replay(void **state)
 	api_story_refused(
 		api, api_story_post_peer(api, &same_second, api->alice), 409, "replayed-proof"
 	);
-	assert_served_with(api, 3);
+	api_story_served_with(api, 3);
 }
 
 static void test_one_key_for_two_sessions(void **state)
@@ -185,7 +166,7 @@ static void test_one_key_for_two_sessions(void **state)
 	api_story_refused(
 		api, api_story_post_peer(api, &other, api->alice), 409, "public-key-in-use"
 	);
-	assert_served_with(api, 3);
+	api_story_served_with(api, 3);
 }
 
 #define UNKNOWN_ID "0x5151515151515151515151515151515151515151515151515151515151515150"
@@ -313,14 +294,16 @@ static void test_replacing_keeps_what_was_billed(void **state)
 	pass(story, 400000);
 	api_story_choose(api, 3);
 	assert_true(now(story).is_key_replaced);
-	assert_served_with(api, 3);
+	api_story_served_with(api, 3);
 	assert_state(story, SESSION_ACTIVE);
 	const struct session second = now(story);
 	assert_int_equal(second.slot, first.slot);
 	assert_int_equal(second.generation, first.generation + 1);
 	assert_memory_equal(&second.inner, &first.inner, sizeof(first.inner));
 	assert_int_equal(dp->n_taken[ABI_COMMAND_REMOVE], 1);
-	assert_int_equal(added(api)->base_out_bytes + added(api)->base_in_bytes, 400000);
+	assert_int_equal(
+		api_story_added(api)->base_out_bytes + api_story_added(api)->base_in_bytes, 400000
+	);
 	pass(story, 2000000); // up to the credit, which did not begin anew
 	assert_int_equal(usage_read(story->set.fix.usage, story->id, &usage), 0);
 	assert_int_equal(usage.out_bytes + usage.in_bytes, 1 * MB);
@@ -343,7 +326,7 @@ static void test_replacing_at_bad_times(void **state)
 	dp->is_deaf = false;
 	for (int i = 0; i < 12; i++)
 		second(&story->set); // past the time-out of the first command
-	assert_served_with(api, 4);
+	api_story_served_with(api, 4);
 
 	dp->is_mute = true;
 	api_story_choose(api, 5);
@@ -351,7 +334,7 @@ static void test_replacing_at_bad_times(void **state)
 	dp->is_mute = false;
 	for (int i = 0; i < 12; i++)
 		second(&story->set);
-	assert_served_with(api, 5);
+	api_story_served_with(api, 5);
 
 	fake_dataplane_kill(dp);
 	round_trip(&story->set);
@@ -359,7 +342,7 @@ static void test_replacing_at_bad_times(void **state)
 	round_trip(&story->set);
 	restart_control(&story->set);
 	start_dp(&story->set);
-	assert_served_with(api, 6);
+	api_story_served_with(api, 6);
 }
 
 // Each key costs the node records: ten at once, then one a minute.
@@ -388,7 +371,7 @@ static void test_pace(void **state)
 		api_story_choose(api, key++);
 		clock_manual_advance(&api->story->set.fix.manual, 600 * NS_PER_SEC);
 	}
-	assert_served_with(api, (uint8_t)(key - 1));
+	api_story_served_with(api, (uint8_t)(key - 1));
 }
 
 static void test_suspended_stays_suspended(void **state)
@@ -402,85 +385,9 @@ static void test_suspended_stays_suspended(void **state)
 	assert_int_equal(session_suspend(story->set.fix.sessions, story->id, NULL, &err), 0);
 	settle_down(story);
 	api_story_choose(api, 3);
-	assert_served_with(api, 3);
+	api_story_served_with(api, 3);
 	assert_state(story, SESSION_SUSPENDED);
-	assert_int_equal(added(api)->gate, ABI_GATE_CLOSED);
-}
-
-// ---- a key that the node makes ---------------------------------------------------------------
-
-static bool has_key_file(struct api_story *api, const uint8_t public_key[32])
-{
-	char path[512], hex[EVM_HEX_SIZE(32)];
-
-	evm_hex_format(public_key, 32, hex);
-	snprintf(
-		path,
-		sizeof(path),
-		"%s/client-keys/%s.key",
-		api->story->set.fix.config.node.state_dir,
-		hex + 2
-	);
-	return access(path, F_OK) == 0;
-}
-
-static int generate(struct api_story *api, const char *token)
-{
-	return api_story_post(api, API_STORY_PATH "/peer", token, "{\"generate_key\":true}");
-}
-
-static void test_generated_key_needs_the_buyers_token(void **state)
-{
-	struct api_story *api = *state;
-
-	api_story_refused(api, generate(api, NULL), 401, "about:blank");
-	api_story_refused(api, generate(api, "wrong"), 401, "about:blank");
-	api_story_refused(api, generate(api, api->bobs_token), 403, "wrong-signer");
-	clock_manual_advance(&api->story->set.fix.manual, 3601 * NS_PER_SEC);
-	api_story_refused(api, generate(api, api->alices_token), 401, "about:blank");
-	assert_state(api->story, SESSION_PENDING);
-}
-
-static void test_generated_key(void **state)
-{
-	struct api_story *api = *state;
-	struct peer_proof proof = api_story_proof(api, 2);
-	uint8_t first[32], second_key[32];
-
-	assert_int_equal(generate(api, api->alices_token), 200);
-	assert_null(strstr(api_story_text(api, "config"), CLIENT_CONF_KEY_PLACEHOLDER));
-	memcpy(first, now(api->story).public_key, 32);
-	assert_true(has_key_file(api, first));
-	// A proof of that second or before does not undo it, and another generation is another key.
-	api_story_refused(api, api_story_post_peer(api, &proof, api->alice), 409, "replayed-proof");
-	assert_int_equal(generate(api, api->alices_token), 200);
-	memcpy(second_key, now(api->story).public_key, 32);
-	assert_memory_not_equal(first, second_key, 32);
-	assert_false(has_key_file(api, first));
-	assert_true(has_key_file(api, second_key));
-	for (int i = 0; i < 5; i++) // it does not run ahead of the clock
-		assert_int_equal(generate(api, api->alices_token), 200);
-	memcpy(second_key, now(api->story).public_key, 32);
-	// The buyer's own key: the node's is gone.
-	api_story_choose(api, 3);
-	assert_false(has_key_file(api, second_key));
-	assert_served_with(api, 3);
-	assert_false(now(api->story).is_private_key_kept);
-}
-
-static void test_generated_key_goes_with_the_session(void **state)
-{
-	struct api_story *api = *state;
-	uint8_t key[32];
-
-	assert_int_equal(generate(api, api->alices_token), 200);
-	memcpy(key, now(api->story).public_key, 32);
-	settle_down(api->story); // also over a restart
-	assert_true(has_key_file(api, key));
-	assert_int_equal(api_story_post(api, API_STORY_PATH "/end", api->alices_token, NULL), 200);
-	assert_false(has_key_file(api, key));
-	settle_down(api->story);
-	assert_false(now(api->story).is_private_key_kept);
+	assert_int_equal(api_story_added(api)->gate, ABI_GATE_CLOSED);
 }
 
 int main(void)
@@ -504,9 +411,6 @@ int main(void)
 		TEST(test_replacing_at_bad_times),
 		TEST(test_pace),
 		TEST(test_suspended_stays_suspended),
-		TEST(test_generated_key_needs_the_buyers_token),
-		TEST(test_generated_key),
-		TEST(test_generated_key_goes_with_the_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
