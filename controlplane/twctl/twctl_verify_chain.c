@@ -9,6 +9,7 @@
 #include "controlplane/chain/evm/evm_rpc.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,6 +109,108 @@ static int take_logs(
 	return 0;
 }
 
+struct question {
+	struct evm_rpc *rpc;
+	const uint8_t *escrow;
+	const uint8_t *session_id;
+};
+
+static int ask_head(const struct question *question, uint64_t *ret, char why[EVM_RPC_WHY_SIZE])
+{
+	struct evm_rpc_call call = {.method = "eth_blockNumber", .params = "[]"};
+	int rc = evm_rpc_ask(question->rpc, &call, NULL, why);
+
+	if (rc == -EREMOTEIO)
+		snprintf(why, EVM_RPC_WHY_SIZE, "%s", call.error.message);
+	if (rc == 0 && evm_reply_u64(call.result, ret) < 0) {
+		snprintf(why, EVM_RPC_WHY_SIZE, "a head that is no number");
+		rc = -EBADMSG;
+	}
+	evm_rpc_call_fini(&call);
+	return rc;
+}
+
+// -EREMOTEIO: the endpoint does not like the question; many allow only so many blocks at a time.
+static int ask_range(
+	const struct question *question,
+	uint64_t from,
+	uint64_t to,
+	struct twctl_verify_chain *ret,
+	char why[EVM_RPC_WHY_SIZE]
+)
+{
+	char params[PARAMS_CAP], address[EVM_HEX_SIZE(EVM_ADDRESS_SIZE)], id[EVM_HEX_SIZE(32)];
+	struct evm_rpc_call call = {.method = "eth_getLogs", .params = params};
+	int rc;
+
+	evm_hex_format(question->escrow, EVM_ADDRESS_SIZE, address);
+	evm_hex_format(question->session_id, 32, id);
+	snprintf(
+		params,
+		sizeof(params),
+		"[{\"address\":\"%s\",\"topics\":[null,\"%s\"],\"fromBlock\":\"0x%" PRIx64
+		"\",\"toBlock\":\"0x%" PRIx64 "\"}]",
+		address,
+		id,
+		from,
+		to
+	);
+	rc = evm_rpc_ask(question->rpc, &call, NULL, why);
+	if (rc == -EREMOTEIO)
+		snprintf(why, EVM_RPC_WHY_SIZE, "%s", call.error.message);
+	*ret = (struct twctl_verify_chain){0};
+	if (rc == 0 && take_logs(call.result, question->escrow, question->session_id, ret) < 0) {
+		snprintf(why, EVM_RPC_WHY_SIZE, "an answer that is not what was asked for");
+		rc = -EBADMSG;
+	}
+	evm_rpc_call_fini(&call);
+	return rc;
+}
+
+// What older blocks say, below what newer ones have said.
+static void add_older(struct twctl_verify_chain *ret, const struct twctl_verify_chain *older)
+{
+	if (older->is_created) {
+		ret->is_created = true;
+		memcpy(ret->usage_signer, older->usage_signer, EVM_ADDRESS_SIZE);
+	}
+	if (ret->bought_bytes == 0)
+		ret->bought_bytes = older->bought_bytes;
+	if (!ret->has_root && older->has_root) {
+		ret->has_root = true;
+		memcpy(ret->root, older->root, 32);
+		if (!ret->is_settled)
+			ret->settled_bytes = older->settled_bytes;
+	}
+}
+
+// Backwards from the head to the purchase: nobody knows in which block that stands. A range that the
+// endpoint refuses is halved.
+static int read_back(
+	const struct question *question, struct twctl_verify_chain *ret, char why[EVM_RPC_WHY_SIZE]
+)
+{
+	uint64_t to, n_blocks;
+	int rc = ask_head(question, &to, why);
+
+	for (n_blocks = to + 1; rc == 0 && !ret->is_created;) {
+		uint64_t from = to >= n_blocks ? to - n_blocks + 1 : 0;
+		struct twctl_verify_chain older;
+
+		rc = ask_range(question, from, to, &older, why);
+		if (rc == -EREMOTEIO && to > from) {
+			n_blocks = (to - from + 1) / 2;
+			rc = 0;
+		} else if (rc == 0) {
+			add_older(ret, &older);
+			if (from == 0)
+				break;
+			to = from - 1;
+		}
+	}
+	return rc;
+}
+
 int twctl_verify_ask_chain(
 	struct twctl *twctl,
 	uint64_t chain_id,
@@ -116,35 +219,16 @@ int twctl_verify_ask_chain(
 	struct twctl_verify_chain *ret
 )
 {
-	char params[PARAMS_CAP], address[EVM_HEX_SIZE(EVM_ADDRESS_SIZE)], id[EVM_HEX_SIZE(32)];
-	struct evm_rpc_call call = {.method = "eth_getLogs", .params = params};
+	struct question question = {.escrow = escrow, .session_id = session_id};
 	char why[EVM_RPC_WHY_SIZE] = "";
-	struct evm_rpc *rpc;
 	int rc, code;
 
 	*ret = (struct twctl_verify_chain){0};
-	code = open_rpc(twctl, chain_id, &rpc);
+	code = open_rpc(twctl, chain_id, &question.rpc);
 	if (code != 0)
 		return code;
-	evm_hex_format(escrow, EVM_ADDRESS_SIZE, address);
-	evm_hex_format(session_id, 32, id);
-	snprintf(
-		params,
-		sizeof(params),
-		"[{\"address\":\"%s\",\"topics\":[null,\"%s\"],\"fromBlock\":\"0x0\","
-		"\"toBlock\":\"latest\"}]",
-		address,
-		id
-	);
-	rc = evm_rpc_ask(rpc, &call, NULL, why);
-	if (rc == -EREMOTEIO)
-		snprintf(why, sizeof(why), "%s", call.error.message);
-	if (rc == 0) {
-		rc = take_logs(call.result, escrow, session_id, ret);
-		snprintf(why, sizeof(why), "an answer that is not what was asked for");
-	}
-	evm_rpc_call_fini(&call);
-	evm_rpc_destroy(rpc);
+	rc = read_back(&question, ret, why);
+	evm_rpc_destroy(question.rpc);
 	if (rc != 0)
 		return twctl_fail(twctl, TWCTL_EXIT_FAILED, "the chain cannot be asked: %s", why);
 	return 0;

@@ -14,6 +14,7 @@ import { structHash, domain, message, TYPES } from "../attest/verifier.mjs";
 import { Chain } from "../chain.mjs";
 import { Mode, Status } from "../fixture.mjs";
 import { Settlement, TOOL, until } from "../driver/harness.mjs";
+import { Liar } from "../driver/liar.mjs";
 import { ADMIN, ApiNode } from "../driver/node.mjs";
 
 const build = join(dirname(TOOL), "../../..");
@@ -30,6 +31,15 @@ function verify(...args) {
 }
 
 const chain = (changes = {}) => Object.entries({ rpc: s.chain.url, "chain-id": s.chain.chainId, escrow: s.f.escrow.target, ...changes }).flatMap(([k, v]) => [`--${k}`, `${v}`]);
+
+// The file as it is, with an endpoint that this process is.
+async function verifyAt(rpc) {
+	const child = spawn(join(build, "controlplane/twctl/twctl"), ["--config", node.yaml, "verify", forged(() => {}), ...chain({ rpc })]);
+	let text = "";
+	child.stdout.resume();
+	child.stderr.setEncoding("utf8").on("data", (d) => (text += d));
+	return { status: await new Promise((resolve) => child.on("close", resolve)), text };
+}
 
 // A copy of the file that somebody changed; sign says with which key all is signed anew.
 function forged(change, sign) {
@@ -168,13 +178,10 @@ test("endpoints that are down, of another chain, or that show other logs", async
 			response.writeHead(200, { "content-type": "application/json" }).end(change(reply));
 		});
 		await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-		const child = spawn(join(build, "controlplane/twctl/twctl"), ["--config", node.yaml, "verify", forged(() => {}), ...chain({ rpc: `http://127.0.0.1:${server.address().port}` })]);
-		let text = "";
-		child.stderr.setEncoding("utf8").on("data", (d) => (text += d));
-		const status = await new Promise((resolve) => child.on("close", resolve));
+		const result = await verifyAt(`http://127.0.0.1:${server.address().port}`);
 		server.closeAllConnections();
 		server.close();
-		return { status, text };
+		return result;
 	};
 	const other = ethers.Wallet.createRandom().address.toLowerCase();
 	const elsewhere = await lie((reply) => reply.replaceAll(`"address":"${s.f.escrow.target.toLowerCase()}"`, `"address":"${other}"`));
@@ -186,4 +193,13 @@ test("endpoints that are down, of another chain, or that show other logs", async
 	const broken = await lie((reply) => reply.slice(0, -20));
 	assert.equal(broken.status, 1);
 	assert.match(broken.text, /the chain cannot be asked: /);
+});
+
+test("an endpoint that shows few blocks at a time", async () => {
+	await s.chain.rpc("anvil_mine", "0x100");
+	const liar = await Liar.start(s.chain.url, "short_ranges");
+	const { status, text } = await verifyAt(liar.url);
+	liar.stop();
+	assert.equal(status, 0, text);
+	assert.ok(liar.calls > 10, `${liar.calls} questions`);
 });
