@@ -94,58 +94,125 @@ static int evm_driver_halve_range(struct evm_driver *driver, char why[CHAIN_WHY_
 {
 	if (driver->range_blocks > 1)
 		driver->range_blocks /= 2;
-	snprintf(
-		why, CHAIN_WHY_SIZE, "the range is too large, now %u blocks", driver->range_blocks
-	);
+	snprintf(why, CHAIN_WHY_SIZE, "the range is too long, now %u blocks", driver->range_blocks);
 	return -EAGAIN;
 }
 
+// One answer about a range.
+struct evm_driver_range {
+	uint64_t from;
+	uint64_t to;
+	const char *params; // of eth_getLogs
+};
+
+// The logs, and in the same request the last block of their range: many hosts behind one URL are not all
+// equally far, and one that has not got the block knows of no logs in it either. At any endpoint, or at
+// the one of *endpoint (is_there).
+//
+// Returns: 0 with *ret_wrong, which is NULL for a good list; -ESTALE: the endpoint is behind; -E2BIG: it
+// refuses the range; else as evm_rpc_ask_batch().
+static int evm_driver_ask_logs(
+	struct evm_driver *driver,
+	const struct evm_driver_range *range,
+	bool is_there,
+	size_t *endpoint,
+	struct evm_driver_logs *ret,
+	const char **ret_wrong
+)
+{
+	char tag[U256_HEX_SIZE], block_params[U256_HEX_SIZE + 16];
+	struct evm_rpc_call calls[2] = {
+		{.method = "eth_getLogs", .params = range->params},
+		{.method = "eth_getBlockByNumber", .params = block_params},
+	};
+	struct evm_block block;
+	int r;
+
+	u256_format_quantity(u256_from_u64(range->to), tag);
+	snprintf(block_params, sizeof(block_params), "[\"%s\",false]", tag);
+	r = is_there ? evm_rpc_ask_batch_at(driver->rpc, *endpoint, calls, 2, driver->why)
+		     : evm_rpc_ask_batch(driver->rpc, calls, 2, endpoint, driver->why);
+	if (r < 0)
+		return r;
+	if (calls[0].result == NULL) {
+		snprintf(
+			driver->why, sizeof(driver->why), "eth_getLogs: %s", calls[0].error.message
+		);
+		r = -E2BIG;
+	} else if (calls[1].result == NULL || evm_reply_block(calls[1].result, &block) != 0) {
+		evm_rpc_blame(
+			driver->rpc,
+			*endpoint,
+			EVM_RPC_HEAD_BACK,
+			"tells the logs up to block %" PRIu64 ", which it does not have",
+			range->to
+		);
+		snprintf(
+			driver->why,
+			sizeof(driver->why),
+			"an endpoint is behind block %" PRIu64,
+			range->to
+		);
+		r = -ESTALE;
+	} else {
+		*ret_wrong =
+			evm_driver_parse_logs(driver, calls[0].result, range->from, range->to, ret);
+	}
+	evm_rpc_call_fini(&calls[0]);
+	return r;
+}
+
+static void evm_driver_blame_logs(
+	struct evm_driver *driver,
+	size_t endpoint,
+	const struct evm_driver_range *range,
+	const char *wrong
+)
+{
+	evm_rpc_blame(
+		driver->rpc,
+		endpoint,
+		EVM_RPC_LOGS_WRONG,
+		"logs of blocks %" PRIu64 " to %" PRIu64 ": %s",
+		range->from,
+		range->to,
+		wrong
+	);
+}
+
+// A second opinion that is not to be had, or comes from one that is behind, is none.
 static int evm_driver_compare_logs(
 	struct evm_driver *driver,
 	size_t first,
-	const char *params,
-	uint64_t from,
-	uint64_t to,
+	const struct evm_driver_range *range,
 	const struct evm_driver_logs *said,
 	struct evm_driver_logs *scratch,
 	char why[CHAIN_WHY_SIZE]
 )
 {
-	struct evm_rpc_call call = {.method = "eth_getLogs", .params = params};
-	int second = evm_rpc_other(driver->rpc, first), r;
-	const char *wrong;
+	int other = evm_rpc_other(driver->rpc, first), r;
+	size_t second = (size_t)other;
+	const char *wrong = NULL;
 
-	if (second < 0)
+	if (other < 0)
 		return 0;
-	r = evm_rpc_ask_at(driver->rpc, (size_t)second, &call, why);
-	if (r == -EIO || r == -EREMOTEIO) {
-		evm_rpc_call_fini(&call);
-		return 0; // no second opinion to be had
-	}
+	r = evm_driver_ask_logs(driver, range, true, &second, scratch, &wrong);
+	if (r == -EIO || r == -E2BIG || r == -ESTALE)
+		return 0;
 	if (r < 0)
 		return r;
-	wrong = evm_driver_parse_logs(driver, call.result, from, to, scratch);
-	evm_rpc_call_fini(&call);
 	if (wrong == NULL && memcmp(scratch->digest, said->digest, sizeof(said->digest)) == 0)
 		return 0;
 	if (wrong == NULL)
-		evm_driver_blame_both(driver, first, (size_t)second, "about the logs of blocks");
+		evm_driver_blame_both(driver, first, second, "about the logs of blocks");
 	else
-		evm_rpc_blame(
-			driver->rpc,
-			(size_t)second,
-			EVM_RPC_LOGS_WRONG,
-			"logs of blocks %" PRIu64 " to %" PRIu64 ": %s",
-			from,
-			to,
-			wrong
-		);
+		evm_driver_blame_logs(driver, second, range, wrong);
 	snprintf(
 		why,
 		CHAIN_WHY_SIZE,
 		"endpoints disagree about the logs of blocks %" PRIu64 " to %" PRIu64,
-		from,
-		to
+		range->from,
+		range->to
 	);
 	return -EAGAIN;
 }
@@ -161,39 +228,29 @@ int evm_driver_get_logs(
 )
 {
 	char params[EVM_DRIVER_TOPICS_SIZE + 256];
-	struct evm_rpc_call call = {.method = "eth_getLogs", .params = params};
-	const char *wrong;
+	const struct evm_driver_range range = {.from = from, .to = to, .params = params};
+	const char *wrong = NULL;
 	size_t endpoint;
-	int r;
+	int r = -ESTALE;
 
 	evm_driver_format_filter(driver, topics, from, to, params, sizeof(params));
-	r = evm_rpc_ask(driver->rpc, &call, &endpoint, why);
-	if (r == -EREMOTEIO && to > from) {
-		evm_rpc_call_fini(&call);
+	// One that is behind rests now, so each round asks another.
+	for (size_t i = 0; i < evm_rpc_n_endpoints(driver->rpc) && r == -ESTALE; i++)
+		r = evm_driver_ask_logs(driver, &range, false, &endpoint, ret, &wrong);
+	memcpy(why, driver->why, CHAIN_WHY_SIZE);
+	// All are behind: a shorter range ends where they are.
+	if (to > from &&
+	    (r == -E2BIG || r == -ESTALE ||
+	     (r == 0 && wrong != NULL && ret->n_logs == CHAIN_EVENTS_MAX)))
 		return evm_driver_halve_range(driver, why);
-	}
-	if (r < 0) {
-		evm_rpc_call_fini(&call);
-		return r == -EREMOTEIO ? -EIO : r;
-	}
-	wrong = evm_driver_parse_logs(driver, call.result, from, to, ret);
-	evm_rpc_call_fini(&call);
-	if (wrong != NULL && ret->n_logs == CHAIN_EVENTS_MAX && to > from)
-		return evm_driver_halve_range(driver, why);
+	if (r < 0)
+		return r == -E2BIG ? -EIO : r == -ESTALE ? -EAGAIN : r;
 	if (wrong != NULL) {
-		evm_rpc_blame(
-			driver->rpc,
-			endpoint,
-			EVM_RPC_LOGS_WRONG,
-			"blocks %" PRIu64 " to %" PRIu64 ": %s",
-			from,
-			to,
-			wrong
-		);
+		evm_driver_blame_logs(driver, endpoint, &range, wrong);
 		snprintf(why, CHAIN_WHY_SIZE, "an endpoint shows %s", wrong);
 		return -EAGAIN;
 	}
-	return evm_driver_compare_logs(driver, endpoint, params, from, to, ret, scratch, why);
+	return evm_driver_compare_logs(driver, endpoint, &range, ret, scratch, why);
 }
 
 // The topics of a session's events of these kinds: [[kind, …], session].

@@ -17,6 +17,7 @@ struct evm_driver {
 	size_t head_endpoint; // who told the last one
 	uint32_t range_blocks; // of the next request for logs; halved when it is too large
 	bool is_clock_skewed;
+	char why[CHAIN_WHY_SIZE]; // of the last question for logs
 };
 
 /* -EREMOTEIO from a question that has no business failing is the endpoint's fault: blamed, -EIO. */

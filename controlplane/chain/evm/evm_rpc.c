@@ -339,6 +339,21 @@ int evm_rpc_ask_at(
 	return evm_rpc_single(call, r, why);
 }
 
+int evm_rpc_ask_batch_at(
+	struct evm_rpc *rpc,
+	size_t endpoint,
+	struct evm_rpc_call *calls,
+	size_t n,
+	char why[EVM_RPC_WHY_SIZE]
+)
+{
+	int r = evm_rpc_try(rpc, endpoint, calls, n);
+
+	if (r < 0)
+		snprintf(why, EVM_RPC_WHY_SIZE, "%s", rpc->endpoints[endpoint].stats.last_why);
+	return r;
+}
+
 void evm_rpc_call_fini(struct evm_rpc_call *call)
 {
 	json_free(call->reply);

@@ -112,6 +112,15 @@ int evm_rpc_ask_batch(
 	size_t *ret_endpoint,
 	char why[EVM_RPC_WHY_SIZE]
 ) __attribute__((warn_unused_result));
+
+/* The same at one endpoint only, no fail-over. */
+int evm_rpc_ask_batch_at(
+	struct evm_rpc *rpc,
+	size_t endpoint,
+	struct evm_rpc_call *calls,
+	size_t n,
+	char why[EVM_RPC_WHY_SIZE]
+) __attribute__((warn_unused_result));
 void evm_rpc_call_fini(struct evm_rpc_call *call);
 
 /* Records what a caller found wrong in an answer, and lets the endpoint rest. */

@@ -49,7 +49,7 @@ const CONTRADICTED = ["changed_receipts", "receipts_without_logs", "failed_recei
 const BELIEVED_ALONE = ["false_revert"];
 
 // Tested by their own: what was read must not be unread for their sake.
-const OF_ANOTHER_TIME = ["other_fork", "clock_ahead"];
+const OF_ANOTHER_TIME = ["other_fork", "clock_ahead", "stale_pool"];
 
 // Reading: what must be named, and whether one endpoint alone can be caught.
 const READING = {
@@ -263,6 +263,25 @@ for (const [lie, fault] of [["behind", "head_back"], ["far_behind", "head_back"]
 			assert.deepEqual(events(out).map((e) => e.id), [first, second]);
 		}));
 	}
+}
+
+// A purchase in a block that has come to the one host and not to the other: it waits until it can be read, and is never passed over.
+for (const where of ["alone", "in front", "behind"]) {
+	test(`a purchase is not passed over for a pool whose hosts are not equally far, ${where}`, () => with_liar("stale_pool", async (s, liar) => {
+		await s.chain.rpc("anvil_mine", "0x20");
+		const id = await s.f.buy();
+		await s.chain.rpc("anvil_mine", "0x3");
+		const rpc = { alone: liar.url, "in front": `${liar.url},${s.chain.url}`, behind: `${s.chain.url},${liar.url}` }[where];
+		const run = start(s.args({ rpc, linger_ms: 4000, backoff_ms: 20, timeout_ms: 2000 }, "watch", "0"));
+		await until("its name", () => /^fault head_back /m.test(run.soFar().err));
+		if (where === "alone") assert.deepEqual(events(run.soFar().out), []);
+		await s.chain.rpc("anvil_mine", "0x8");
+		await until("the purchase", () => events(run.soFar().out).some((e) => e.id === id));
+		liar.lie = "none";
+		const { out, err } = await run.ended;
+		assert.deepEqual(events(out).map((e) => e.id), [id]);
+		assert.doesNotMatch(err, /disagrees/);
+	}));
 }
 
 // Done means done: a laggard, or one that lost its receipts, is no reorganisation.

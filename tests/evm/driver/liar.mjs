@@ -62,6 +62,8 @@ export const LIES = {
 	// Honest, but its newest blocks are not there yet: less than what gives a laggard away, and more.
 	behind: { lag: 4 },
 	far_behind: { lag: 12 },
+	// Many hosts behind one URL: the one that gets the questions for logs is behind, the others are not.
+	stale_pool: { lag: 4, only: "eth_getLogs" },
 	// The same chain id and other blocks: a fork of its own.
 	other_fork: { eth_getBlockByNumber: (r) => r && { ...r, hash: ethers.keccak256(r.hash) } },
 	clock_ahead: { eth_getBlockByNumber: (r) => r && { ...r, timestamp: ethers.toQuantity(BigInt(r.timestamp) + 75n) } },
@@ -120,15 +122,16 @@ export class Liar {
 			const told = { jsonrpc: "2.0", id: only.id, result: instead(only.params) };
 			return response.end(JSON.stringify(body.startsWith("[") ? [told] : told));
 		}
-		if (lie.lag) this.head = Math.max(0, Number(await this.ask("eth_blockNumber")) - lie.lag);
-		if (lie.lag) body = JSON.stringify(this.ofThePast(JSON.parse(body)));
+		const lag = lie.lag && [JSON.parse(body)].flat().some((q) => !lie.only || q.method === lie.only);
+		if (lag) this.head = Math.max(0, Number(await this.ask("eth_blockNumber")) - lie.lag);
+		if (lag) body = JSON.stringify(this.ofThePast(JSON.parse(body)));
 		const reply = await fetch(this.nodeUrl, { method: "POST", body, headers: { "content-type": "application/json" } });
 		let text = await reply.text();
 		const asked = [JSON.parse(body)].flat();
 		const spoil = (r) => {
 			const question = asked.find((q) => q.id === r.id);
 			const change = question && lie[question.method];
-			if (lie.lag && r.error === undefined) r = this.withoutTheNewest(r);
+			if (lag && r.error === undefined) r = this.withoutTheNewest(r);
 			if (change && r.error === undefined) {
 				this.lies++;
 				const { result, ...rest } = r;
@@ -162,6 +165,7 @@ export class Liar {
 	withoutTheNewest(reply) {
 		const isNew = (x) => Number(x.blockNumber ?? x.number) > this.head;
 		const { result } = reply;
+		if (Array.isArray(result) && result.some(isNew)) this.lies++;
 		if (Array.isArray(result)) return { ...reply, result: result.filter((log) => !isNew(log)) };
 		const isGone = result !== null && typeof result === "object" && isNew(result);
 		if (isGone) this.lies++;
