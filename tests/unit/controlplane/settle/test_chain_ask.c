@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // chain_ask: every question is answered exactly once, whatever becomes of the chain: at once, late,
-// never, or after the node began to stop; and nobody can take all the places.
+// never, or after the node began to stop; and nobody can take all the places. What the tests ask for is
+// static: some of it is answered at their end.
 #include "controlplane/settle/chain_ask.h"
 #include "tests/unit/test.h"
 
@@ -127,7 +128,7 @@ static int tear_down(void **state)
 
 static void test_answers(void **state)
 {
-	struct asked first = {0}, second = {0}, refused = {0}, long_one = {0};
+	static struct asked first = {0}, second = {0}, refused = {0}, long_one = {0};
 
 	(void)state;
 	assert_int_equal(submit(&first, "one", 1), 0);
@@ -161,7 +162,7 @@ static void test_answers(void **state)
 static void test_another_chain(void **state)
 {
 	const struct chain_driver other = {.ops = &ops, .chain_id = 8};
-	struct asked asked = {0};
+	static struct asked asked = {0};
 
 	(void)state;
 	assert_int_equal(submit(&asked, "one", 1), 0);
@@ -173,7 +174,7 @@ static void test_another_chain(void **state)
 
 static void test_silence(void **state)
 {
-	struct asked asked = {0};
+	static struct asked asked = {0};
 
 	(void)state;
 	assert_int_equal(submit(&asked, "one", 1), 0);
@@ -197,7 +198,7 @@ static void pass_time(void)
 // The chain answers when nobody waits any more: the answer is dropped and the place is free again.
 static void test_late_answer(void **state)
 {
-	struct asked asked = {0}, next = {0};
+	static struct asked asked = {0}, next = {0};
 
 	(void)state;
 	while_called = pass_time;
@@ -218,7 +219,7 @@ static void test_late_answer(void **state)
 
 static void test_places(void **state)
 {
-	struct asked asked = {0};
+	static struct asked asked = {0};
 	unsigned n = 0;
 
 	(void)state;
@@ -240,7 +241,7 @@ static void test_sizes(void **state)
 {
 	static uint8_t data[CHAIN_ASK_CALL_MAX + 1];
 	struct chain_ask_question question = {.chain_id = 7, .data = data, .len = sizeof(data)};
-	struct asked asked = {0};
+	static struct asked asked = {0};
 
 	(void)state;
 	assert_int_equal(chain_ask_submit(ask, &question, answered, &asked), -E2BIG);
@@ -253,7 +254,7 @@ static void test_sizes(void **state)
 
 static void test_cancel(void **state)
 {
-	struct asked waiting = {0}, done = {0};
+	static struct asked waiting = {0}, done = {0};
 
 	(void)state;
 	assert_int_equal(submit(&done, "one", 1), 0);
