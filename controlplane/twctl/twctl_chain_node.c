@@ -32,7 +32,7 @@ static int get_text(
 		return 0;
 	text = text != NULL ? text : fallback;
 	if (strlen(text) <= max && (text[0] != '\0' || text == fallback)) {
-		strcpy(dst, text);
+		memmove(dst, text, strlen(text) + 1); // the fallback may be dst
 		return 0;
 	}
 	snprintf(allowed, sizeof(allowed), "1 to %zu bytes of text", max);
