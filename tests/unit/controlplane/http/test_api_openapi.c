@@ -4,6 +4,7 @@
 // of the document is registered; what the document says about credentials is what the route demands;
 // references lead somewhere, parameters of a path are described, operation ids are unique.
 #include "controlplane/http/api.h"
+#include "controlplane/http/api_problem.h"
 #include "tests/unit/test.h"
 
 #include <stdio.h>
@@ -199,6 +200,31 @@ static void test_path_parameters(void **state)
 	}
 }
 
+// A program may be written against the types alone.
+static void test_problem_types(void **state)
+{
+	const struct json_value *type = json_first(
+		json_member(resolve("#/components/schemas/Problem/properties/type"), "enum")
+	);
+	char name[128];
+
+	(void)state;
+	assert_string_equal(json_string(type), "about:blank");
+	for (unsigned i = 0; i < API_N_PROBLEM; i++) {
+		type = json_next(type);
+		snprintf(
+			name,
+			sizeof(name),
+			"%s%s",
+			API_PROBLEM_TYPE_PREFIX,
+			api_problem_name((enum api_problem)i)
+		);
+		assert_non_null(type);
+		assert_string_equal(json_string(type), name);
+	}
+	assert_null(json_next(type));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +232,7 @@ int main(void)
 		cmocka_unit_test(test_every_operation_is_registered),
 		cmocka_unit_test(test_references),
 		cmocka_unit_test(test_path_parameters),
+		cmocka_unit_test(test_problem_types),
 	};
 
 	return cmocka_run_group_tests(tests, load, unload);
