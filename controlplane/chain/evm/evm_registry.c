@@ -314,7 +314,8 @@ static int evm_registry_decimals(
 		&len,
 		why
 	);
-	if (r < 0 && r != -EREMOTEIO && r != -ENOSPC)
+	// -ENOEXEC: the contract there reverts without a reason, as one does that is no token.
+	if (r < 0 && r != -EREMOTEIO && r != -ENOEXEC && r != -ENOSPC)
 		return r;
 	if (r < 0 || len != sizeof(answer) || u256_to_u64(u256_from_be(answer), &decimals) < 0 ||
 	    decimals > EVM_REGISTRY_DECIMALS_MAX) {
