@@ -7,9 +7,9 @@
 #include "controlplane/attest/attest_file.h"
 #include "controlplane/attest/attest_store.h"
 #include "controlplane/chain/evm/evm_hex.h"
+#include "controlplane/chain/evm/evm_json.h"
 #include "controlplane/usage/usage_store.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define LIST_DEFAULT 1000
@@ -22,15 +22,6 @@ struct list {
 	uint64_t n_left;
 	uint64_t next_sequence; // 0: the end was reached
 };
-
-static void put_hex(struct json_writer *writer, const char *name, const uint8_t hash[32])
-{
-	char text[67] = "0x";
-
-	for (int i = 0; i < 32; i++)
-		snprintf(text + 2 + 2 * i, 3, "%02x", hash[i]);
-	json_put_string(writer, name, text);
-}
 
 // null while it waits for its signature.
 static void put_signature(struct list *list, uint64_t sequence)
@@ -62,7 +53,7 @@ static void put_head(
 	json_put_count(&list->writer, "id", session->id);
 	json_put_count(&list->writer, "chain_id", session->identity.chain);
 	json_put_string(&list->writer, "escrow", is_chain ? escrow : NULL);
-	put_hex(&list->writer, "session_id", session->identity.id);
+	evm_json_put_word(&list->writer, "session_id", session->identity.id);
 	json_put_count(&list->writer, "total_out_bytes", usage->checkpoint_out_bytes);
 	json_put_count(&list->writer, "total_in_bytes", usage->checkpoint_in_bytes);
 }
@@ -83,8 +74,8 @@ static bool put_checkpoint(void *ctx, const struct usage_checkpoint *checkpoint)
 	json_put_count(&list->writer, "out_bytes", checkpoint->out_bytes);
 	json_put_count(&list->writer, "in_bytes", checkpoint->in_bytes);
 	json_put_count(&list->writer, "time_unix_sec", checkpoint->time_unix_sec);
-	put_hex(&list->writer, "previous_hash", checkpoint->previous_hash);
-	put_hex(&list->writer, "hash", hash);
+	evm_json_put_word(&list->writer, "previous_hash", checkpoint->previous_hash);
+	evm_json_put_word(&list->writer, "hash", hash);
 	put_signature(list, checkpoint->sequence);
 	json_end(&list->writer);
 	return true;

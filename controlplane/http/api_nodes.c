@@ -5,7 +5,7 @@
 // holds; only is_stale tells of a chain that is down. Loop's thread.
 #include "api.h"
 
-#include "controlplane/chain/evm/evm_address.h"
+#include "controlplane/chain/evm/evm_json.h"
 #include "controlplane/http/api_chain.h"
 #include "controlplane/http/api_registry.h"
 #include "controlplane/session/client_conf.h"
@@ -75,24 +75,6 @@ static bool is_wanted(const struct filter *filter, const struct evm_purchase_nod
 		 u256_compare(node->price_per_gb, filter->max_price) <= 0);
 }
 
-static void put_address(
-	struct json_writer *writer, const char *name, const uint8_t address[EVM_ADDRESS_SIZE]
-)
-{
-	char text[EVM_ADDRESS_TEXT_SIZE];
-
-	evm_address_format(address, text);
-	json_put_string(writer, name, text);
-}
-
-static void put_number(struct json_writer *writer, const char *name, struct u256 value)
-{
-	char text[U256_DEC_SIZE];
-
-	u256_format_dec(value, text);
-	json_put_string(writer, name, text);
-}
-
 static void put_node(
 	struct json_writer *writer,
 	const struct control *control,
@@ -105,7 +87,7 @@ static void put_node(
 
 	json_begin_object(writer, NULL);
 	json_put_count(writer, "chain_id", chain_id);
-	put_number(writer, "node_id", node->node_id);
+	evm_json_put_u256(writer, "node_id", node->node_id);
 	json_put_bool(
 		writer,
 		"is_this_node",
@@ -118,16 +100,16 @@ static void put_node(
 	if (u256_is_zero(node->price_per_gb))
 		json_put_null(writer, "price_per_gb");
 	else
-		put_number(writer, "price_per_gb", node->price_per_gb);
+		evm_json_put_u256(writer, "price_per_gb", node->price_per_gb);
 	json_put_count(writer, "bandwidth_mbps", node->bandwidth_mbps);
 	json_put_count(writer, "sessions", node->n_sessions);
-	put_number(writer, "served_bytes", node->served_bytes);
+	evm_json_put_u256(writer, "served_bytes", node->served_bytes);
 	json_put_string(writer, "endpoint", node->endpoint);
 	json_put_string(writer, "api_url", node->api_url);
 	client_conf_key_text(key, node->wg_public_key);
 	json_put_string(writer, "wg_public_key", key);
-	put_address(writer, "operator", node->operator_address);
-	put_address(writer, "usage_signer", node->usage_signer);
+	evm_json_put_address(writer, "operator", node->operator_address);
+	evm_json_put_address(writer, "usage_signer", node->usage_signer);
 	json_put_count(writer, "window_sec", node->window_sec);
 	json_put_count(writer, "grace_sec", node->grace_sec);
 	json_end(writer);

@@ -6,8 +6,8 @@
 // Loop's thread.
 #include "api.h"
 
-#include "controlplane/chain/evm/evm_address.h"
 #include "controlplane/chain/evm/evm_hex.h"
+#include "controlplane/chain/evm/evm_json.h"
 #include "controlplane/settle/settle_record.h"
 
 #include <errno.h>
@@ -60,23 +60,6 @@ static int read_share(struct control *control, const struct session *session, st
 	return r;
 }
 
-static void put_amount(struct json_writer *writer, const char *name, struct u256 amount)
-{
-	char text[U256_DEC_SIZE];
-
-	u256_format_dec(amount, text);
-	json_put_string(writer, name, text);
-}
-
-// The native coin is null.
-static void put_address(struct json_writer *writer, const char *name, const uint8_t padded[32])
-{
-	char text[EVM_ADDRESS_TEXT_SIZE];
-
-	evm_address_format(padded + 12, text);
-	json_put_string(writer, name, evm_address_is_zero(padded + 12) ? NULL : text);
-}
-
 static void put_share(
 	struct json_writer *writer, const struct session *session, const struct share *share
 )
@@ -91,21 +74,21 @@ static void put_share(
 	json_put_string(writer, "state", session_state_name(session->state));
 	json_put_count(writer, "chain_id", session->identity.chain);
 	json_put_string(writer, "session_id", id);
-	put_address(writer, "buyer", purchase->buyer);
-	put_address(writer, "asset", purchase->asset);
+	evm_json_put_padded(writer, "buyer", purchase->buyer);
+	evm_json_put_padded(writer, "asset", purchase->asset);
 	json_put_string(writer, "mode", purchase_mode_name(purchase->mode));
-	put_amount(writer, "price_per_gb", purchase->price_per_gb);
+	evm_json_put_u256(writer, "price_per_gb", purchase->price_per_gb);
 	json_put_count(writer, "created_unix_sec", session->created_unix_sec);
 	json_put_count(writer, "bought_bytes", purchase->bought_bytes);
 	json_put_count(writer, "used_bytes", share->used_bytes);
-	put_amount(writer, "deposit", share->deposit);
-	put_amount(writer, "cost", share->cost);
+	evm_json_put_u256(writer, "deposit", share->deposit);
+	evm_json_put_u256(writer, "cost", share->cost);
 	json_put_bool(writer, "is_settled", share->is_final);
 	if (share->is_final) {
 		json_put_count(writer, "settled_bytes", purchase->settled_bytes);
-		put_amount(writer, "operator_amount", purchase->settled_operator_amount);
-		put_amount(writer, "fee_amount", purchase->settled_fee_amount);
-		put_amount(writer, "refund", purchase->settled_refund);
+		evm_json_put_u256(writer, "operator_amount", purchase->settled_operator_amount);
+		evm_json_put_u256(writer, "fee_amount", purchase->settled_fee_amount);
+		evm_json_put_u256(writer, "refund", purchase->settled_refund);
 	} else {
 		json_put_null(writer, "settled_bytes");
 		json_put_null(writer, "operator_amount");
@@ -331,17 +314,17 @@ static void put_earning(struct json_writer *writer, const struct earning *row)
 {
 	json_begin_object(writer, NULL);
 	json_put_count(writer, "chain_id", row->chain_id);
-	put_address(writer, "asset", row->asset);
+	evm_json_put_padded(writer, "asset", row->asset);
 	json_put_count(writer, "sessions", row->n_sessions);
 	json_put_count(writer, "sessions_settled", row->n_settled);
 	json_put_count(writer, "bought_bytes", row->bought_bytes);
-	put_amount(writer, "deposited", row->deposited);
+	evm_json_put_u256(writer, "deposited", row->deposited);
 	json_put_count(writer, "settled_bytes", row->settled_bytes);
-	put_amount(writer, "operator_amount", row->operator_amount);
-	put_amount(writer, "fee_amount", row->fee_amount);
-	put_amount(writer, "refunded", row->refunded);
+	evm_json_put_u256(writer, "operator_amount", row->operator_amount);
+	evm_json_put_u256(writer, "fee_amount", row->fee_amount);
+	evm_json_put_u256(writer, "refunded", row->refunded);
 	json_put_count(writer, "open_used_bytes", row->open_used_bytes);
-	put_amount(writer, "open_cost", row->open_cost);
+	evm_json_put_u256(writer, "open_cost", row->open_cost);
 	json_end(writer);
 }
 

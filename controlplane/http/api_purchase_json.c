@@ -3,33 +3,8 @@
 // See api_purchase_json.h. Nobody's address is null, absent times are null, amounts are strings.
 #include "api_purchase_json.h"
 
-#include "controlplane/chain/evm/evm_address.h"
-#include "controlplane/chain/evm/evm_hex.h"
+#include "controlplane/chain/evm/evm_json.h"
 #include "controlplane/settle/settle_record.h"
-
-static void put_hex(struct json_writer *writer, const char *name, const uint8_t bytes[32])
-{
-	char text[EVM_HEX_SIZE(32)];
-
-	evm_hex_format(bytes, 32, text);
-	json_put_string(writer, name, text);
-}
-
-static void put_amount(struct json_writer *writer, const char *name, struct u256 amount)
-{
-	char text[U256_DEC_SIZE];
-
-	u256_format_dec(amount, text);
-	json_put_string(writer, name, text);
-}
-
-static void put_address(struct json_writer *writer, const char *name, const uint8_t padded[32])
-{
-	char text[EVM_ADDRESS_TEXT_SIZE];
-
-	evm_address_format(padded + 12, text);
-	json_put_string(writer, name, evm_address_is_zero(padded + 12) ? NULL : text);
-}
 
 // 0 means "none" in the store.
 static void put_or_null(struct json_writer *writer, const char *name, uint64_t value)
@@ -44,15 +19,15 @@ static void put_terms(
 	struct json_writer *writer, const struct session *session, const struct purchase *purchase
 )
 {
-	put_hex(writer, "session_id", session->identity.id);
+	evm_json_put_word(writer, "session_id", session->identity.id);
 	json_put_count(writer, "chain_id", session->identity.chain);
-	put_address(writer, "escrow", session->identity.contract);
-	put_address(writer, "buyer", purchase->buyer);
-	put_address(writer, "voucher_signer", purchase->voucher_signer);
-	put_address(writer, "attestor", purchase->attestor);
-	put_address(writer, "usage_signer", purchase->usage_signer);
-	put_address(writer, "asset", purchase->asset);
-	put_amount(writer, "price_per_gb", purchase->price_per_gb);
+	evm_json_put_padded(writer, "escrow", session->identity.contract);
+	evm_json_put_padded(writer, "buyer", purchase->buyer);
+	evm_json_put_padded(writer, "voucher_signer", purchase->voucher_signer);
+	evm_json_put_padded(writer, "attestor", purchase->attestor);
+	evm_json_put_padded(writer, "usage_signer", purchase->usage_signer);
+	evm_json_put_padded(writer, "asset", purchase->asset);
+	evm_json_put_u256(writer, "price_per_gb", purchase->price_per_gb);
 	json_put_string(writer, "mode", purchase_mode_name(purchase->mode));
 	json_put_count(writer, "bought_bytes", purchase->bought_bytes);
 	json_put_count(writer, "expires_unix_sec", purchase->expires_sec);
@@ -151,10 +126,10 @@ static void put_outcome(struct json_writer *writer, const struct purchase *purch
 	json_begin_object(writer, "outcome");
 	json_put_count(writer, "bytes", purchase->settled_bytes);
 	json_put_count(writer, "block", purchase->settled_block);
-	put_hex(writer, "tx_id", purchase->settled_tx_id);
-	put_amount(writer, "operator_amount", purchase->settled_operator_amount);
-	put_amount(writer, "fee_amount", purchase->settled_fee_amount);
-	put_amount(writer, "refund", purchase->settled_refund);
+	evm_json_put_word(writer, "tx_id", purchase->settled_tx_id);
+	evm_json_put_u256(writer, "operator_amount", purchase->settled_operator_amount);
+	evm_json_put_u256(writer, "fee_amount", purchase->settled_fee_amount);
+	evm_json_put_u256(writer, "refund", purchase->settled_refund);
 	json_end(writer);
 }
 

@@ -4,41 +4,24 @@
 // Reads the outbox's records; the outbox itself runs on the chain thread. Loop's thread.
 #include "api.h"
 
+#include "controlplane/chain/evm/evm_json.h"
 #include "controlplane/settle/settle_outbox.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #define LIST_DEFAULT 100
 #define LIST_MAX 1000
 
-static void put_hex(struct json_writer *writer, const char *name, const uint8_t bytes[32])
-{
-	char text[67] = "0x";
-
-	for (int i = 0; i < 32; i++)
-		snprintf(text + 2 + 2 * i, 3, "%02x", bytes[i]);
-	json_put_string(writer, name, text);
-}
-
-static void put_amount(struct json_writer *writer, const char *name, struct u256 amount)
-{
-	char text[U256_DEC_SIZE];
-
-	u256_format_dec(amount, text);
-	json_put_string(writer, name, text);
-}
-
 static void put_outcome(struct json_writer *writer, const struct settle_item *item)
 {
-	put_hex(writer, "tx_id", item->tx_id);
+	evm_json_put_word(writer, "tx_id", item->tx_id);
 	json_put_count(writer, "block", item->block_number);
 	json_put_count(writer, "settled_bytes", item->bytes);
-	put_amount(writer, "operator_amount", item->operator_amount);
-	put_amount(writer, "fee_amount", item->fee_amount);
-	put_amount(writer, "refund", item->refund);
+	evm_json_put_u256(writer, "operator_amount", item->operator_amount);
+	evm_json_put_u256(writer, "fee_amount", item->fee_amount);
+	evm_json_put_u256(writer, "refund", item->refund);
 }
 
 static void put_item(struct json_writer *writer, const char *name, const struct settle_item *item)
@@ -46,12 +29,12 @@ static void put_item(struct json_writer *writer, const char *name, const struct 
 	json_begin_object(writer, name);
 	json_put_count(writer, "id", item->id);
 	json_put_count(writer, "chain_id", item->chain_id);
-	put_hex(writer, "session_id", item->call.session_id);
+	evm_json_put_word(writer, "session_id", item->call.session_id);
 	json_put_string(writer, "kind", settle_kind_name(item->kind));
 	json_put_string(writer, "state", settle_item_state_name(item->state));
 	json_put_count(writer, "bytes", item->call.bytes_used);
 	json_put_count(writer, "voucher_bytes", item->call.voucher_bytes);
-	put_amount(writer, "value", item->value);
+	evm_json_put_u256(writer, "value", item->value);
 	json_put_u64(writer, "skips", item->n_skips);
 	json_put_bool(writer, "needs_review", item->is_review);
 	json_put_string(writer, "reason", item->reason[0] != '\0' ? item->reason : NULL);
@@ -75,8 +58,8 @@ static void put_tx(struct json_writer *writer, const struct settle_tx *tx)
 	json_begin_array(writer, "attempts");
 	for (uint32_t i = 0; i < tx->n_attempts && i < SETTLE_ATTEMPTS_MAX; i++) {
 		json_begin_object(writer, NULL);
-		put_hex(writer, "tx_id", tx->attempts[i].tx_id);
-		put_amount(writer, "max_fee_wei", tx->attempts[i].fees.max_fee_wei);
+		evm_json_put_word(writer, "tx_id", tx->attempts[i].tx_id);
+		evm_json_put_u256(writer, "max_fee_wei", tx->attempts[i].fees.max_fee_wei);
 		json_end(writer);
 	}
 	json_end(writer);

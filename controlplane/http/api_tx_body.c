@@ -5,6 +5,7 @@
 
 #include "controlplane/chain/evm/evm_erc20.h"
 #include "controlplane/chain/evm/evm_hex.h"
+#include "controlplane/chain/evm/evm_json.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -180,32 +181,6 @@ int api_tx_encode(struct api_tx *tx)
 	return r;
 }
 
-static void put_address(
-	struct json_writer *writer, const char *name, const uint8_t address[EVM_ADDRESS_SIZE]
-)
-{
-	char text[EVM_ADDRESS_TEXT_SIZE];
-
-	evm_address_format(address, text);
-	json_put_string(writer, name, text);
-}
-
-static void put_word(struct json_writer *writer, const char *name, const uint8_t word[32])
-{
-	char text[EVM_HEX_SIZE(32)];
-
-	evm_hex_format(word, 32, text);
-	json_put_string(writer, name, text);
-}
-
-static void put_amount(struct json_writer *writer, const char *name, struct u256 amount)
-{
-	char text[U256_DEC_SIZE];
-
-	u256_format_dec(amount, text);
-	json_put_string(writer, name, text);
-}
-
 struct call {
 	const char *name;
 	const uint8_t *to;
@@ -224,10 +199,10 @@ static void put_transaction(
 	json_begin_object(writer, NULL);
 	json_put_string(writer, "name", call->name);
 	json_put_count(writer, "chain_id", tx->chain.chain_id);
-	put_address(writer, "from", tx->from);
-	put_address(writer, "to", call->to);
+	evm_json_put_address(writer, "from", tx->from);
+	evm_json_put_address(writer, "to", call->to);
 	json_put_string(writer, "data", data);
-	put_amount(writer, "value", call->value);
+	evm_json_put_u256(writer, "value", call->value);
 	json_end(writer);
 }
 
@@ -263,17 +238,17 @@ static void put_transactions(struct json_writer *writer, const struct api_tx *tx
 static void put_terms(struct json_writer *writer, const struct evm_escrow_terms *terms)
 {
 	json_begin_object(writer, "terms");
-	put_amount(writer, "node_id", terms->node_id);
-	put_address(writer, "asset", terms->asset);
-	put_amount(writer, "price_per_gb", terms->price_per_gb);
-	put_address(writer, "payout", terms->payout);
+	evm_json_put_u256(writer, "node_id", terms->node_id);
+	evm_json_put_address(writer, "asset", terms->asset);
+	evm_json_put_u256(writer, "price_per_gb", terms->price_per_gb);
+	evm_json_put_address(writer, "payout", terms->payout);
 	json_put_count(writer, "fee_bps", terms->fee_bps);
-	put_address(writer, "treasury", terms->treasury);
-	put_address(writer, "attestor", terms->attestor);
+	evm_json_put_address(writer, "treasury", terms->treasury);
+	evm_json_put_address(writer, "attestor", terms->attestor);
 	json_put_count(writer, "window_sec", terms->window_sec);
 	json_put_count(writer, "grace_sec", terms->grace_sec);
-	put_word(writer, "wg_public_key", terms->wg_public_key);
-	put_address(writer, "usage_signer", terms->usage_signer);
+	evm_json_put_word(writer, "wg_public_key", terms->wg_public_key);
+	evm_json_put_address(writer, "usage_signer", terms->usage_signer);
 	json_end(writer);
 }
 
@@ -284,15 +259,15 @@ void api_tx_reply(const struct api_tx *tx, struct http_reply *reply)
 	json_writer_init(&writer);
 	json_begin_object(&writer, NULL);
 	json_put_count(&writer, "chain_id", tx->chain.chain_id);
-	put_address(&writer, "escrow", tx->chain.escrow);
-	put_word(&writer, "session_id", tx->session_id);
+	evm_json_put_address(&writer, "escrow", tx->chain.escrow);
+	evm_json_put_word(&writer, "session_id", tx->session_id);
 	if (tx->kind <= API_TX_TOP_UP) {
-		put_address(&writer, "asset", tx->asset);
-		put_amount(&writer, "cost", tx->cost);
+		evm_json_put_address(&writer, "asset", tx->asset);
+		evm_json_put_u256(&writer, "cost", tx->cost);
 	}
 	if (tx->kind == API_TX_CREATE) {
-		put_word(&writer, "salt", tx->order.salt);
-		put_word(&writer, "terms_hash", tx->order.terms_hash);
+		evm_json_put_word(&writer, "salt", tx->order.salt);
+		evm_json_put_word(&writer, "terms_hash", tx->order.terms_hash);
 		put_terms(&writer, &tx->terms);
 	}
 	json_put_string(&writer, "warning", tx->warning[0] == '\0' ? NULL : tx->warning);

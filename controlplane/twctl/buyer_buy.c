@@ -344,14 +344,14 @@ static int print_bought(
 	if (twctl->is_json) {
 		json_writer_init(&writer);
 		json_begin_object(&writer, NULL);
-		twctl_chain_put_hash(&writer, "session_id", file->session_id);
+		evm_json_put_word(&writer, "session_id", file->session_id);
 		buyer_asset_put(&writer, &asset, "cost_wei", "cost", file->cost_wei);
-		twctl_chain_put_address(&writer, "asset", asset.address);
+		evm_json_put_address(&writer, "asset", asset.address);
 		json_put_count(&writer, "bought_bytes", session->bought_bytes);
 		json_put_count(&writer, "expiry_sec", session->expiry_sec);
 		json_put_string(&writer, "mode", evm_purchase_mode_name(session->mode));
-		twctl_chain_put_address(&writer, "voucher_signer", session->voucher_signer);
-		twctl_chain_put_hash(&writer, "terms_hash", session->terms_hash);
+		evm_json_put_address(&writer, "voucher_signer", session->voucher_signer);
+		evm_json_put_word(&writer, "terms_hash", session->terms_hash);
 		json_end(&writer);
 		return twctl_print(twctl, &writer);
 	}

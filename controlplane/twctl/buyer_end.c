@@ -23,7 +23,7 @@ static int print_state(struct twctl *twctl, const struct buyer_file *file, const
 	}
 	json_writer_init(&w);
 	json_begin_object(&w, NULL);
-	twctl_chain_put_hash(&w, "session_id", file->session_id);
+	evm_json_put_word(&w, "session_id", file->session_id);
 	json_put_string(&w, "node_state", text);
 	json_end(&w);
 	return twctl_print(twctl, &w);

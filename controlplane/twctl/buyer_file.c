@@ -4,6 +4,7 @@
 #include "buyer_file.h"
 
 #include "controlplane/chain/evm/evm_hex.h"
+#include "controlplane/chain/evm/evm_json.h"
 #include "controlplane/chain/secret_file.h"
 #include "controlplane/json/json_reader.h"
 
@@ -70,43 +71,17 @@ int buyer_file_put(const char *path, const char *text, bool is_new)
 	return r == 0 ? sync_folder_of(path) : r;
 }
 
-static void put_address(
-	struct json_writer *w, const char *name, const uint8_t address[EVM_ADDRESS_SIZE]
-)
-{
-	char text[EVM_ADDRESS_TEXT_SIZE];
-
-	evm_address_format(address, text);
-	json_put_string(w, name, text);
-}
-
-static void put_word(struct json_writer *w, const char *name, const uint8_t word[32])
-{
-	char text[EVM_HEX_SIZE(32)];
-
-	evm_hex_format(word, 32, text);
-	json_put_string(w, name, text);
-}
-
-static void put_u256(struct json_writer *w, const char *name, struct u256 value)
-{
-	char text[U256_DEC_SIZE];
-
-	u256_format_dec(value, text);
-	json_put_string(w, name, text);
-}
-
 static void put_order(struct json_writer *w, const struct evm_purchase_order *order)
 {
 	json_begin_object(w, "order");
-	put_u256(w, "node_id", order->node_id);
+	evm_json_put_u256(w, "node_id", order->node_id);
 	json_put_count(w, "data_gb", order->data_gb);
 	json_put_count(w, "duration_sec", order->duration_sec);
 	json_put_string(w, "mode", evm_purchase_mode_name(order->mode));
-	put_address(w, "voucher_signer", order->voucher_signer);
-	put_address(w, "attestor", order->attestor);
-	put_word(w, "salt", order->salt);
-	put_word(w, "terms_hash", order->terms_hash);
+	evm_json_put_address(w, "voucher_signer", order->voucher_signer);
+	evm_json_put_address(w, "attestor", order->attestor);
+	evm_json_put_word(w, "salt", order->salt);
+	evm_json_put_word(w, "terms_hash", order->terms_hash);
 	json_end(w);
 }
 
@@ -114,15 +89,15 @@ static void put_terms(struct json_writer *w, const struct evm_escrow_terms *term
 {
 	json_begin_object(w, "terms");
 	if (!evm_address_is_zero(terms->asset))
-		put_address(w, "asset", terms->asset);
-	put_u256(w, "price_per_gb", terms->price_per_gb);
-	put_address(w, "payout", terms->payout);
+		evm_json_put_address(w, "asset", terms->asset);
+	evm_json_put_u256(w, "price_per_gb", terms->price_per_gb);
+	evm_json_put_address(w, "payout", terms->payout);
 	json_put_count(w, "fee_bps", terms->fee_bps);
-	put_address(w, "treasury", terms->treasury);
+	evm_json_put_address(w, "treasury", terms->treasury);
 	json_put_count(w, "window_sec", terms->window_sec);
 	json_put_count(w, "grace_sec", terms->grace_sec);
-	put_word(w, "wg_public_key", terms->wg_public_key);
-	put_address(w, "usage_signer", terms->usage_signer);
+	evm_json_put_word(w, "wg_public_key", terms->wg_public_key);
+	evm_json_put_address(w, "usage_signer", terms->usage_signer);
 	json_end(w);
 }
 
@@ -137,12 +112,12 @@ int buyer_file_create(const char *path, const struct buyer_file *file)
 	json_put_u64(&w, "format", FORMAT);
 	json_put_string(&w, "rpc", file->rpc);
 	json_put_count(&w, "chain_id", file->chain_id);
-	put_address(&w, "escrow", file->escrow);
-	put_address(&w, "buyer", file->buyer);
+	evm_json_put_address(&w, "escrow", file->escrow);
+	evm_json_put_address(&w, "buyer", file->buyer);
 	put_order(&w, &file->order);
 	put_terms(&w, &file->terms);
-	put_u256(&w, "cost_wei", file->cost_wei);
-	put_word(&w, "session_id", file->session_id);
+	evm_json_put_u256(&w, "cost_wei", file->cost_wei);
+	evm_json_put_word(&w, "session_id", file->session_id);
 	json_put_string(&w, "endpoint", file->endpoint);
 	json_put_string(&w, "api_url", file->api_url);
 	json_end(&w);

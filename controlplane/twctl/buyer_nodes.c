@@ -128,7 +128,7 @@ static void put_node(
 	json_put_string(writer, "api_url", n->node.api_url);
 	client_conf_key_text(key, n->node.wg_public_key);
 	json_put_string(writer, "wg_public_key", key);
-	twctl_chain_put_address(writer, "operator", n->node.operator_address);
+	evm_json_put_address(writer, "operator", n->node.operator_address);
 	json_put_count(writer, "window_sec", n->node.window_sec);
 	json_put_count(writer, "grace_sec", n->node.grace_sec);
 	json_end(writer);
@@ -141,7 +141,7 @@ static int print_json(struct twctl *twctl, const struct listing *listing)
 	json_writer_init(&writer);
 	json_begin_object(&writer, NULL);
 	json_put_count(&writer, "registered", listing->n_registered);
-	twctl_chain_put_address(&writer, "asset", listing->asset.address);
+	evm_json_put_address(&writer, "asset", listing->asset.address);
 	json_begin_array(&writer, "nodes");
 	for (size_t i = 0; i < listing->n; i++)
 		put_node(&writer, &listing->asset, &listing->nodes[i]);

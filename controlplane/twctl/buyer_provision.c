@@ -306,7 +306,7 @@ static int print(struct provision *p, const char *text)
 	if (p->twctl->is_json) {
 		json_writer_init(&w);
 		json_begin_object(&w, NULL);
-		twctl_chain_put_hash(&w, "session_id", p->file.session_id);
+		evm_json_put_word(&w, "session_id", p->file.session_id);
 		json_put_string(&w, "interface", p->interface);
 		json_put_string(&w, "config", p->conf_path);
 		json_put_string(&w, "public_key", key);

@@ -81,7 +81,7 @@ static int print_json(struct twctl *twctl, const struct opened *o, const struct 
 
 	json_writer_init(&w);
 	json_begin_object(&w, NULL);
-	twctl_chain_put_hash(&w, "session_id", o->file.session_id);
+	evm_json_put_word(&w, "session_id", o->file.session_id);
 	u256_format_dec(s->terms.node_id, node);
 	json_put_string(&w, "node_id", node);
 	json_put_string(&w, "status", evm_purchase_status_name(s->status));
@@ -92,7 +92,7 @@ static int print_json(struct twctl *twctl, const struct opened *o, const struct 
 	json_put_count(&w, "expiry_sec", s->expiry_sec);
 	json_put_count(&w, "deadline_sec", s->deadline_sec);
 	json_put_count(&w, "grace_sec", s->terms.grace_sec);
-	twctl_chain_put_address(&w, "asset", asset->address);
+	evm_json_put_address(&w, "asset", asset->address);
 	buyer_asset_put(&w, asset, "deposit_wei", "deposit", s->deposit);
 	buyer_asset_put(&w, asset, "held_wei", "held", s->held);
 	buyer_asset_put(&w, asset, "refundable_wei", "refundable", s->refundable);

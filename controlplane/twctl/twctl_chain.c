@@ -6,7 +6,6 @@
 
 #include "controlplane/chain/chain_admin.h"
 #include "controlplane/chain/evm/evm_escrow.h"
-#include "controlplane/chain/evm/evm_hex.h"
 #include "controlplane/chain/evm/evm_reply.h"
 
 #include <errno.h>
@@ -83,24 +82,6 @@ int twctl_chain_price(
 			decimals
 		);
 	return twctl_fail_value(twctl, option, text, allowed);
-}
-
-void twctl_chain_put_address(
-	struct json_writer *writer, const char *name, const uint8_t address[EVM_ADDRESS_SIZE]
-)
-{
-	char text[EVM_ADDRESS_TEXT_SIZE];
-
-	evm_address_format(address, text);
-	json_put_string(writer, name, text);
-}
-
-void twctl_chain_put_hash(struct json_writer *writer, const char *name, const uint8_t hash[32])
-{
-	char text[EVM_HEX_SIZE(32)];
-
-	evm_hex_format(hash, 32, text);
-	json_put_string(writer, name, text);
 }
 
 void twctl_chain_put_coins(
@@ -208,7 +189,7 @@ static int run_status(struct twctl *twctl)
 		json_put_count(&writer, "block", head.number);
 		json_put_count(&writer, "block_time_sec", head.timestamp_sec);
 		twctl_chain_put_coins(&writer, "max_fee_wei", NULL, fees.max_fee_wei);
-		twctl_chain_put_address(&writer, "account", chain.account);
+		evm_json_put_address(&writer, "account", chain.account);
 		json_put_count(&writer, "account_nonce", account.account_nonce);
 		twctl_chain_put_coins(&writer, "balance_wei", "balance", account.balance_wei);
 		put_endpoints(&writer, &chain);
@@ -284,10 +265,10 @@ static int run_balance(struct twctl *twctl)
 	if (twctl->is_json) {
 		json_writer_init(&writer);
 		json_begin_object(&writer, NULL);
-		twctl_chain_put_address(&writer, "account", chain.account);
+		evm_json_put_address(&writer, "account", chain.account);
 		json_put_string(&writer, "balance_wei", have);
-		twctl_chain_put_address(&writer, "of", of);
-		twctl_chain_put_address(&writer, "asset", asset);
+		evm_json_put_address(&writer, "of", of);
+		evm_json_put_address(&writer, "asset", asset);
 		json_put_string(&writer, "withdrawable", owed);
 		json_end(&writer);
 		code = twctl_print(twctl, &writer);
@@ -328,7 +309,7 @@ static int print_withdrawn(
 	json_writer_init(&writer);
 	json_begin_object(&writer, NULL);
 	json_put_string(&writer, "amount", text);
-	twctl_chain_put_hash(&writer, "tx_id", result->tx_id);
+	evm_json_put_word(&writer, "tx_id", result->tx_id);
 	json_put_count(&writer, "block", result->block_number);
 	json_end(&writer);
 	return twctl_print(twctl, &writer);

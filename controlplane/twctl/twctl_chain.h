@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "controlplane/chain/evm/evm_admin.h"
+#include "controlplane/chain/evm/evm_json.h"
 
 // The options of every `twctl chain` command.
 #define TWCTL_CHAIN_OPTIONS \
@@ -90,11 +91,6 @@ int twctl_chain_coins(const struct twctl *twctl, const char *option, struct u256
 int twctl_chain_price(
 	const struct twctl *twctl, const char *option, unsigned int decimals, struct u256 *ret
 );
-
-void twctl_chain_put_address(
-	struct json_writer *writer, const char *name, const uint8_t address[EVM_ADDRESS_SIZE]
-);
-void twctl_chain_put_hash(struct json_writer *writer, const char *name, const uint8_t hash[32]);
 
 // The amount in smallest units, and in coins under name_coins.
 void twctl_chain_put_coins(

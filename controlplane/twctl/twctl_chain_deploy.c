@@ -162,8 +162,8 @@ static int run_deploy(struct twctl *twctl)
 		json_writer_init(&writer);
 		json_begin_object(&writer, NULL);
 		json_put_count(&writer, "chain_id", chain.admin.chain_id);
-		twctl_chain_put_address(&writer, "registry", registry);
-		twctl_chain_put_address(&writer, "escrow", escrow);
+		evm_json_put_address(&writer, "registry", registry);
+		evm_json_put_address(&writer, "escrow", escrow);
 		json_end(&writer);
 		code = twctl_print(twctl, &writer);
 	} else if (code == 0) {

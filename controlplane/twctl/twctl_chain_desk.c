@@ -80,7 +80,7 @@ int twctl_chain_desk_print(
 	json_writer_init(&writer);
 	json_begin_object(&writer, NULL);
 	json_put_string(&writer, "node_id", node);
-	twctl_chain_put_hash(&writer, "tx_id", result->tx_id);
+	evm_json_put_word(&writer, "tx_id", result->tx_id);
 	json_put_count(&writer, "block", result->block_number);
 	json_end(&writer);
 	return twctl_print(twctl, &writer);
