@@ -8,6 +8,7 @@
 
 #include "controlplane/chain/evm/evm_hex.h"
 #include "controlplane/chain/evm/evm_json.h"
+#include "controlplane/http/api_totals.h"
 #include "controlplane/settle/settle_record.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@
 #define LIST_DEFAULT 100
 #define LIST_MAX 1000
 // Reading every session takes the loop's time: who asks more often gets the same again.
-#define EARNINGS_MAX_AGE_NS (1 * NS_PER_SEC)
+#define EARNINGS_LIFE_NS (1 * NS_PER_SEC)
 
 // ---- one session -----------------------------------------------------------------------------
 
@@ -184,7 +185,7 @@ struct earning {
 
 struct earnings {
 	struct control *control;
-	uint64_t read_mono_ns; // 0: never
+	uint64_t fresh_until_ns; // monotonic; 0: never read
 	struct earning *rows; // by chain and asset
 	size_t n, cap;
 	int error;
@@ -289,11 +290,10 @@ static bool read_earnings(
 	uint64_t now_ns = clock_mono_ns(control->clock);
 	struct session_error err;
 
-	if (earnings->control == control && earnings->read_mono_ns != 0 &&
-	    now_ns - earnings->read_mono_ns < EARNINGS_MAX_AGE_NS)
+	if (earnings->control == control && now_ns < earnings->fresh_until_ns)
 		return true;
 	earnings->control = control;
-	earnings->read_mono_ns = 0;
+	earnings->fresh_until_ns = 0;
 	earnings->n = 0;
 	earnings->error = 0;
 	if (session_each(control->sessions, 0, add_session, earnings, &err) < 0) {
@@ -306,7 +306,8 @@ static bool read_earnings(
 		);
 		return false;
 	}
-	earnings->read_mono_ns = now_ns > 0 ? now_ns : 1;
+	earnings->fresh_until_ns = now_ns +
+		api_totals_life_ns(clock_mono_ns(control->clock) - now_ns, EARNINGS_LIFE_NS);
 	return true;
 }
 

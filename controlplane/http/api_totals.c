@@ -5,11 +5,12 @@
 
 #include <stddef.h>
 
-#define MAX_AGE_NS (5 * NS_PER_SEC)
+#define LIFE_NS (5 * NS_PER_SEC)
 
 struct reading {
 	struct control *control;
 	struct api_totals totals;
+	uint64_t fresh_until_ns;
 	bool is_failed;
 };
 
@@ -37,12 +38,15 @@ const struct api_totals *api_totals_read(struct control *control)
 	uint64_t now_ns = clock_mono_ns(control->clock);
 	struct session_error err;
 
-	if (reading.control == control && now_ns - reading.totals.read_mono_ns < MAX_AGE_NS)
+	if (reading.control == control && now_ns < reading.fresh_until_ns)
 		return &reading.totals;
-	reading = (struct reading){.control = control, .totals = {.read_mono_ns = now_ns}};
-	if (session_each(control->sessions, 0, add_session, &reading, &err) == 0 &&
-	    !reading.is_failed)
-		return &reading.totals;
-	reading.control = NULL;
-	return NULL;
+	reading = (struct reading){.control = control};
+	if (session_each(control->sessions, 0, add_session, &reading, &err) != 0 ||
+	    reading.is_failed) {
+		reading.control = NULL;
+		return NULL;
+	}
+	reading.fresh_until_ns =
+		now_ns + api_totals_life_ns(clock_mono_ns(control->clock) - now_ns, LIFE_NS);
+	return &reading.totals;
 }

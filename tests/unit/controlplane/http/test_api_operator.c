@@ -4,6 +4,7 @@
 // assets: the sums equal those that the test makes itself in 128 bits, page by page; sessions of the
 // operator's own and void ones do not count; what cannot be summed is an error, never a wrong sum.
 #include "controlplane/http/api.h"
+#include "controlplane/http/api_totals.h"
 #include "controlplane/usage/usage_store.h"
 #include "tests/unit/controlplane/control_fixture.h"
 #include "tests/unit/test.h"
@@ -300,9 +301,27 @@ static void test_overflow_is_told(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+// Passes take a twentieth of the time at most, and what is read in no time is read anew soon.
+static void test_life_of_sums(void **state)
+{
+	static const struct {
+		uint64_t took_ms, least_ms, life_ms;
+	} rows[] = {{0, 1000, 1000}, {50, 1000, 1000}, {51, 1000, 1020}, {900, 5000, 18000}};
+
+	(void)state;
+	for (size_t i = 0; i < TEST_N_ROWS(rows); i++)
+		assert_int_equal(
+			api_totals_life_ns(
+				rows[i].took_ms * NS_PER_MS, rows[i].least_ms * NS_PER_MS
+			),
+			rows[i].life_ms * NS_PER_MS
+		);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_life_of_sums),
 		TEST(test_sums),
 		TEST(test_sessions_add_up),
 		TEST(test_nothing_and_bad_queries),
