@@ -281,36 +281,15 @@ int session_set_rates(
 	return run(&change, id, apply_rates, ret);
 }
 
-static void take_slot_again(
-	struct session_book *book, struct db_txn *txn, struct session *session, uint64_t now_ns
-)
-{
-	if (txn->error != 0 || !session->has_public_key || session->has_slot ||
-	    !session_state_is_live(session->state))
-		return;
-	// Mined again after its slot was given back.
-	session_allot_take(&book->allot, txn, book->conf.config, now_ns / NS_PER_SEC, session);
-	session_store_save(txn, session);
-}
-
-void session_revive_in(
-	struct session_book *book, struct db_txn *txn, struct session *session, const char *reason
-)
-{
-	uint64_t now_ns = clock_unix_ns(book->conf.clock);
-
-	session_store_transition(txn, session, session->former, now_ns, reason);
-	take_slot_again(book, txn, session, now_ns);
-}
-
 static void apply_transition(struct db_txn *txn, struct session *session, struct change *change)
 {
 	enum session_state to = (enum session_state)change->first;
 	bool was_void = session->state == SESSION_VOID;
 
-	session_store_transition(txn, session, to, change->now_ns, change->text);
-	if (was_void)
-		take_slot_again(change->book, txn, session, change->now_ns);
+	if (was_void && to == session->former)
+		session_revive_in(change->book, txn, session, change->text);
+	else
+		session_store_transition(txn, session, to, change->now_ns, change->text);
 }
 
 int session_transition(

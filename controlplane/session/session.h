@@ -153,7 +153,8 @@ void session_add_in(
 // A session changed in the caller's transaction, which is committed: the data plane is told.
 void session_tell(struct session_book *book, const struct session *session);
 
-// In the caller's transaction: a void session back to what it was, with a slot if it had one.
+// In the caller's transaction: a void session back to what it was, with a slot if it had one; or on to its
+// end, when its public key or its place in the tunnel is another's by now.
 void session_revive_in(
 	struct session_book *book, struct db_txn *txn, struct session *session, const char *reason
 );

@@ -188,6 +188,17 @@ void session_book_provision(
 	);
 }
 
+void session_book_choose_name(struct db_txn *txn, struct session *session)
+{
+	struct session holder;
+
+	snprintf(session->name, sizeof(session->name), "s%" PRIu64, session->id);
+	for (unsigned i = 2; session_store_find_name(txn, session->name, &holder) &&
+	     holder.id != session->id && session_state_is_live(holder.state);
+	     i++)
+		snprintf(session->name, sizeof(session->name), "s%" PRIu64 "-%u", session->id, i);
+}
+
 static int commit_add(
 	struct session_book *book,
 	const struct session_add *add,
@@ -206,7 +217,7 @@ static int commit_add(
 	if (add->name != NULL)
 		snprintf(session.name, sizeof(session.name), "%s", add->name);
 	else
-		snprintf(session.name, sizeof(session.name), "s%" PRIu64, session.id);
+		session_book_choose_name(&txn, &session);
 	fill(&session, add, book->conf.config, now_ns / NS_PER_SEC);
 	session.is_private_key_kept = add->is_key_generated;
 	snprintf(
@@ -274,7 +285,7 @@ void session_add_in(
 	char detail[128];
 
 	session.id = db_sequence_next(txn, "session");
-	snprintf(session.name, sizeof(session.name), "s%" PRIu64, session.id);
+	session_book_choose_name(txn, &session);
 	fill(&session, add, book->conf.config, now_ns / NS_PER_SEC);
 	session.expires_unix_sec = expires_unix_sec;
 	snprintf(

@@ -44,37 +44,41 @@ static void save_slot(struct db_txn *txn, uint32_t slot, const struct slot_recor
 	db_put(txn, DB_SLOTS, &key, data, sizeof(data));
 }
 
-static void take_slot(
-	struct session_allot *allot,
+static bool find_slot(
+	const struct session_allot *allot,
 	struct db_txn *txn,
 	const struct config *config,
-	struct session *session
+	uint32_t *ret_slot,
+	struct slot_record *ret
 )
 {
 	uint32_t n_slots = config->sessions.max;
 
 	for (uint32_t i = 0; i < n_slots && txn->error == 0; i++) {
-		uint32_t slot = (allot->slot_hint + i) % n_slots;
-		struct slot_record record;
-		load_slot(txn, slot, &record);
+		*ret_slot = (allot->slot_hint + i) % n_slots;
+		load_slot(txn, *ret_slot, ret);
 		// A slot whose generations are used up is left alone for ever.
-		if (record.session_id != 0 || record.generation == UINT32_MAX)
-			continue;
-		record.generation++;
-		record.session_id = session->id;
-		save_slot(txn, slot, &record);
-		session->slot = slot;
-		session->generation = record.generation;
-		session->has_slot = true;
-		allot->slot_hint = slot + 1;
-		return;
+		if (txn->error == 0 && ret->session_id == 0 && ret->generation != UINT32_MAX)
+			return true;
 	}
-	db_txn_fail(
-		txn,
-		-EUSERS,
-		"all %u slots are taken: remove sessions or raise sessions.max",
-		n_slots
-	);
+	return false;
+}
+
+static void take_slot(
+	struct session_allot *allot,
+	struct db_txn *txn,
+	uint32_t slot,
+	struct slot_record *record,
+	struct session *session
+)
+{
+	record->generation++;
+	record->session_id = session->id;
+	save_slot(txn, slot, record);
+	session->slot = slot;
+	session->generation = record->generation;
+	session->has_slot = true;
+	allot->slot_hint = slot + 1;
 }
 
 struct address_record {
@@ -178,7 +182,7 @@ static bool is_in_network(const struct config *config, const struct abi_endpoint
 		config_cidr_contains(&config->tunnel.network, ntohl(addr_be));
 }
 
-static void take_address(
+static bool take_address(
 	struct session_allot *allot,
 	struct db_txn *txn,
 	const struct config *config,
@@ -192,7 +196,7 @@ static void take_address(
 
 	if (is_in_network(config, &session->inner) &&
 	    try_address(txn, config, &session->inner, now_unix_sec, session))
-		return;
+		return true;
 	for (uint64_t i = 0; i < n_hosts && txn->error == 0; i++) {
 		uint64_t host = (allot->host_hint + i) % n_hosts;
 		uint32_t addr = network->addr + (uint32_t)host;
@@ -201,16 +205,29 @@ static void take_address(
 		const struct abi_endpoint endpoint = ipv4(addr);
 		if (try_address(txn, config, &endpoint, now_unix_sec, session)) {
 			allot->host_hint = (uint32_t)host + 1;
-			return;
+			return true;
 		}
 	}
-	db_txn_fail(
-		txn,
-		-EUSERS,
-		"no inner address of tunnel.network is free (%u s quarantine after use, "
-		"sessions.address_quarantine_sec): remove sessions or widen the network",
-		config->sessions.address_quarantine_sec
-	);
+	return false;
+}
+
+bool session_allot_try(
+	struct session_allot *allot,
+	struct db_txn *txn,
+	const struct config *config,
+	uint64_t now_unix_sec,
+	struct session *session
+)
+{
+	struct slot_record record;
+	uint32_t slot;
+
+	// The slot is written last, so that nothing is when either is missing.
+	if (!find_slot(allot, txn, config, &slot, &record) ||
+	    !take_address(allot, txn, config, now_unix_sec, session))
+		return false;
+	take_slot(allot, txn, slot, &record, session);
+	return true;
 }
 
 void session_allot_take(
@@ -221,8 +238,27 @@ void session_allot_take(
 	struct session *session
 )
 {
-	take_slot(allot, txn, config, session);
-	take_address(allot, txn, config, now_unix_sec, session);
+	struct slot_record record;
+	uint32_t slot;
+
+	if (session_allot_try(allot, txn, config, now_unix_sec, session) || txn->error != 0)
+		return;
+	if (!find_slot(allot, txn, config, &slot, &record)) {
+		db_txn_fail(
+			txn,
+			-EUSERS,
+			"all %u slots are taken: remove sessions or raise sessions.max",
+			config->sessions.max
+		);
+		return;
+	}
+	db_txn_fail(
+		txn,
+		-EUSERS,
+		"no inner address of tunnel.network is free (%u s quarantine after use, "
+		"sessions.address_quarantine_sec): remove sessions or widen the network",
+		config->sessions.address_quarantine_sec
+	);
 }
 
 void session_allot_renew(struct db_txn *txn, uint32_t seen, struct session *session)

@@ -24,6 +24,15 @@ void session_allot_take(
 	struct session *session
 );
 
+// Likewise. Returns: false, and the session as it was, when there is none.
+bool session_allot_try(
+	struct session_allot *allot,
+	struct db_txn *txn,
+	const struct config *config,
+	uint64_t now_unix_sec,
+	struct session *session
+);
+
 // Gives the session the next generation of the slot that it keeps, above `seen` too: a data plane has had
 // a session there under that one. Fails the transaction with -EUSERS when the generations are used up.
 void session_allot_renew(struct db_txn *txn, uint32_t seen, struct session *session);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Between session.c, session_add.c and session_peer.c: the book itself and how both end an operation. Nobody else
-// includes it.
+// Between session.c, session_add.c, session_peer.c and session_revive.c: the book itself and how they end
+// an operation. Nobody else includes it.
 #pragma once
 
 #include "controlplane/session/session.h"
@@ -21,6 +21,9 @@ int session_book_fail(
 int session_book_commit(struct db_txn *txn, struct session_error *err);
 
 int session_book_check_key(const uint8_t public_key[32], struct session_error *err);
+
+// Calls it s and its id, with a number behind it where a live session is called so.
+void session_book_choose_name(struct db_txn *txn, struct session *session);
 
 // In the transaction: the first public key, a slot and an inner address.
 void session_book_provision(
