@@ -236,3 +236,24 @@ bool api_get_number(
 	);
 	return false;
 }
+
+#define STATE_WORD(id, name, help) " " name
+#define STATE_WORDS SESSION_STATE_LIST(STATE_WORD)
+
+bool api_get_state(
+	const struct http_request *request,
+	bool *has,
+	enum session_state *state,
+	struct http_reply *reply
+)
+{
+	const char *text = http_request_query(request, "state");
+
+	*has = text != NULL;
+	if (text == NULL || session_state_parse(state, text) == 0)
+		return true;
+	http_reply_problem(
+		reply, 400, "state", "there is no state '%.40s'; the states are" STATE_WORDS, text
+	);
+	return false;
+}

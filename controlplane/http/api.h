@@ -63,6 +63,16 @@ bool api_get_number(
 	struct http_reply *reply
 );
 
+// The query parameter "state"; without it *has is false.
+//
+// Returns: true, or false when the reply stands.
+bool api_get_state(
+	const struct http_request *request,
+	bool *has,
+	enum session_state *state,
+	struct http_reply *reply
+);
+
 // The tables of the api_*.c files.
 extern const struct http_route api_node_routes[];
 extern const size_t api_node_n_routes;

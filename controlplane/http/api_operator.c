@@ -12,6 +12,7 @@
 #include "controlplane/settle/settle_record.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,6 +109,7 @@ struct list {
 	bool is_filtered;
 	enum session_state state;
 	int error;
+	uint64_t bad_id; // of the session that the error is about
 };
 
 static bool list_session(void *ctx, const struct session *session)
@@ -123,6 +125,7 @@ static bool list_session(void *ctx, const struct session *session)
 		return true;
 	if (r < 0) {
 		list->error = r;
+		list->bad_id = session->id;
 		return false;
 	}
 	if (list->n_left == 0) {
@@ -138,18 +141,13 @@ static bool list_session(void *ctx, const struct session *session)
 static void list_shares(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
 	struct list list = {.control = ctx, .n_left = LIST_DEFAULT};
-	const char *state = http_request_query(request, "state");
 	struct session_error err;
 	uint64_t from = 0;
 
 	if (!api_get_number(request, "from", UINT64_MAX - 1, &from, reply) ||
-	    !api_get_number(request, "limit", LIST_MAX, &list.n_left, reply))
+	    !api_get_number(request, "limit", LIST_MAX, &list.n_left, reply) ||
+	    !api_get_state(request, &list.is_filtered, &list.state, reply))
 		return;
-	list.is_filtered = state != NULL;
-	if (state != NULL && session_state_parse(&list.state, state) < 0) {
-		http_reply_problem(reply, 400, "state", "there is no state '%.40s'", state);
-		return;
-	}
 	json_writer_init(&list.writer);
 	json_begin_object(&list.writer, NULL);
 	json_begin_array(&list.writer, "sessions");
@@ -160,7 +158,15 @@ static void list_shares(void *ctx, const struct http_request *request, struct ht
 	}
 	if (list.error != 0) {
 		json_writer_abort(&list.writer);
-		http_reply_problem(reply, 500, NULL, "a session could not be read");
+		http_reply_problem(
+			reply,
+			500,
+			NULL,
+			"session %" PRIu64 " cannot be read: %s; look at it with twctl session "
+			"show, or go on after it with from",
+			list.bad_id,
+			strerror(-list.error)
+		);
 		return;
 	}
 	json_end(&list.writer);

@@ -14,9 +14,6 @@
 #define LIST_DEFAULT 100
 #define LIST_MAX 1000
 
-#define STATE_WORD(id, name, help) " " name
-#define STATE_WORDS SESSION_STATE_LIST(STATE_WORD)
-
 static void reply_session(
 	struct control *control, const struct session *session, int status, struct http_reply *reply
 )
@@ -58,26 +55,13 @@ static bool list_session(void *ctx, const struct session *session)
 static void list_sessions(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
 	struct list list = {.control = ctx, .n_left = LIST_DEFAULT};
-	const char *state = http_request_query(request, "state");
 	struct session_error err;
 	uint64_t from = 0;
 
 	if (!api_get_number(request, "from", UINT64_MAX - 1, &from, reply) ||
-	    !api_get_number(request, "limit", LIST_MAX, &list.n_left, reply))
+	    !api_get_number(request, "limit", LIST_MAX, &list.n_left, reply) ||
+	    !api_get_state(request, &list.is_filtered, &list.state, reply))
 		return;
-	if (state != NULL) {
-		list.is_filtered = true;
-		if (session_state_parse(&list.state, state) < 0) {
-			http_reply_problem(
-				reply,
-				400,
-				"state",
-				"there is no state '%.40s'; the states are" STATE_WORDS,
-				state
-			);
-			return;
-		}
-	}
 	json_writer_init(&list.writer);
 	json_begin_object(&list.writer, NULL);
 	json_begin_array(&list.writer, "sessions");
