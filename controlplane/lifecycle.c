@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define EVENTS_PER_TICK 256
+#define FOREIGN_PER_COMMIT 4096
 #define PURCHASES_PER_TICK 1024
 
 int lifecycle_create(struct lifecycle **ret, const struct lifecycle_conf *conf)
@@ -127,6 +128,24 @@ static bool has_news(struct lifecycle *life)
 	return has;
 }
 
+// The escrow is everybody's, and whatever happens in it comes here: what is about other nodes' sessions goes
+// without a commit of its own. Returns: false when the inbox is empty, or cannot be read.
+static bool next_own(struct db_txn *txn, struct chain_inbox_record *ret)
+{
+	struct session session;
+
+	for (int n = 0; chain_inbox_next(txn, ret); n++) {
+		const struct session_identity identity = lifecycle_identity_of(ret);
+
+		if (n == FOREIGN_PER_COMMIT || ret->is_unwound ||
+		    ret->event.kind == CHAIN_EVENT_CREATED ||
+		    session_store_find_identity(txn, &identity, &session))
+			return true;
+		chain_inbox_remove(txn, ret->sequence);
+	}
+	return false;
+}
+
 // Returns: 1 when a record was applied, 0 when there is none, or a store error.
 static int take_record(struct lifecycle *life, char *err, size_t err_len)
 {
@@ -136,11 +155,10 @@ static int take_record(struct lifecycle *life, char *err, size_t err_len)
 	struct db_txn txn;
 
 	db_txn_begin_write(&txn, life->conf.db);
-	if (!chain_inbox_next(&txn, &record)) {
-		int rc = txn.error;
+	if (!next_own(&txn, &record)) {
+		int rc = db_txn_commit(&txn);
 		if (rc != 0)
 			snprintf(err, err_len, "%s", txn.why);
-		db_txn_abort(&txn);
 		return rc;
 	}
 	if (record.is_unwound)

@@ -16,7 +16,7 @@ static uint64_t now_ns(const struct lifecycle *life)
 	return clock_unix_ns(life->conf.clock);
 }
 
-static struct session_identity identity_of(const struct chain_inbox_record *record)
+struct session_identity lifecycle_identity_of(const struct chain_inbox_record *record)
 {
 	struct session_identity identity = {
 		.source = SESSION_SOURCE_CHAIN,
@@ -73,7 +73,7 @@ static void create(
 )
 {
 	const struct chain_event *event = &record->event;
-	const struct session_identity identity = identity_of(record);
+	const struct session_identity identity = lifecycle_identity_of(record);
 	const char *why = refusal(chain, event);
 	struct session_add add = {.identity = &identity, .quota_bytes = event->bytes};
 	struct purchase purchase;
@@ -260,7 +260,7 @@ bool lifecycle_apply_event(
 	struct session *ret
 )
 {
-	const struct session_identity identity = identity_of(record);
+	const struct session_identity identity = lifecycle_identity_of(record);
 	bool is_known = session_store_find_identity(txn, &identity, ret);
 	struct purchase purchase;
 	bool is_changed;

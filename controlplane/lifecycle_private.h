@@ -53,6 +53,9 @@ bool lifecycle_stop_serving(
 // Saves the purchase and notes what for.
 void lifecycle_keep(struct lifecycle_round *round, enum lifecycle_step step);
 
+// Of the session that an event is about.
+struct session_identity lifecycle_identity_of(const struct chain_inbox_record *record);
+
 // One record of the inbox in the transaction that removes it. Returns: true with the session to tell.
 bool lifecycle_apply_event(
 	struct lifecycle *life,

@@ -185,8 +185,9 @@ static void test_read_but_not_applied(void **state)
 	create(story, PURCHASE_OPTIMISTIC, 2 * MB);
 	connect(story);
 	for (int i = 0; i < 400; i++) {
-		events[i] = events[0]; // of a session that nobody knows
+		events[i] = events[0]; // more than one round applies
 		events[i].block_number = 200;
+		memset(events[i].session_id, 0x51, 32);
 	}
 	events[399] = (struct chain_event){
 		.kind = CHAIN_EVENT_TOPPED_UP,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Purchases whose name, public key or place in the tunnel is another's when the chain tells of them:
-// none of that may hold up what else was bought.
+// Purchases whose name, public key or place in the tunnel is another's when the chain tells of them, and
+// what it tells of others' purchases: none of that may hold up what else was bought.
 #include "tests/unit/controlplane/lifecycle_story.h"
+
+#define N_FOREIGN 2000
 
 static uint64_t n_events_left(struct story *story)
 {
@@ -86,6 +88,37 @@ static void test_place_taken(void **state)
 	assert_item(story, CHAIN_CALL_PROPOSE, 50000, 0);
 }
 
+// A thousand events of others' sessions take one commit, not a thousand.
+static void test_others_events(void **state)
+{
+	struct story *story = *state;
+	struct chain_step step = {.n_events = N_FOREIGN};
+	struct chain_event *events = calloc(N_FOREIGN, sizeof(*events));
+	char err[DB_WHY_CAP];
+	struct db_txn txn;
+
+	create(story, PURCHASE_OPTIMISTIC, 2 * MB);
+	for (unsigned i = 0; i < N_FOREIGN; i++) {
+		events[i].kind = CHAIN_EVENT_CLAIMED;
+		events[i].block_number = story->block + 1;
+		memcpy(events[i].session_id, &i, sizeof(i));
+	}
+	events[N_FOREIGN - 1].kind = CHAIN_EVENT_CLOSED;
+	memset(events[N_FOREIGN - 1].session_id, 0x51, 32);
+	story->block++;
+	step.events = events;
+	step.cursor.next_block = story->block + 1;
+	step.cursor.read_time_sec = story->chain_sec;
+	db_txn_begin_write(&txn, story->set.fix.db);
+	chain_inbox_put_step(&txn, CHAIN_ID, contract, &step);
+	assert_int_equal(db_txn_commit(&txn), 0);
+	free(events);
+	assert_int_equal(lifecycle_tick(story->life, err, sizeof(err)), 0);
+	assert_int_equal(n_events_left(story), 0);
+	settle_down(story);
+	assert_state(story, SESSION_SETTLING);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -94,6 +127,7 @@ int main(void)
 		TEST(test_name_taken),
 		TEST(test_key_taken),
 		TEST(test_place_taken),
+		TEST(test_others_events),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
