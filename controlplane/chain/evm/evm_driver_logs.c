@@ -253,11 +253,8 @@ int evm_driver_get_logs(
 	return evm_driver_compare_logs(driver, endpoint, &range, ret, scratch, why);
 }
 
-// The topics of a session's events of these kinds: [[kind, …], session].
-static void evm_driver_format_topics(
-	const uint8_t session_id[CHAIN_ID_SIZE],
-	unsigned int kinds,
-	char topics[EVM_DRIVER_TOPICS_SIZE]
+void evm_driver_format_topics(
+	const uint8_t *session_id, unsigned int kinds, char topics[EVM_DRIVER_TOPICS_SIZE]
 )
 {
 	static const struct {
@@ -287,8 +284,12 @@ static void evm_driver_format_topics(
 		at += sprintf(at, "%s\"%s\"", comma, hex);
 		comma = ",";
 	}
-	evm_hex_format(session_id, CHAIN_ID_SIZE, hex);
-	sprintf(at, "],\"%s\"]", hex);
+	at += sprintf(at, "]");
+	if (session_id != NULL) {
+		evm_hex_format(session_id, CHAIN_ID_SIZE, hex);
+		at += sprintf(at, ",\"%s\"", hex);
+	}
+	sprintf(at, "]");
 }
 
 // A log as the event that was looked for; its block must be the chain's.

@@ -134,7 +134,10 @@ static int evm_driver_read_on(
 	char why[CHAIN_WHY_SIZE]
 )
 {
+	// Not the skips of batches: who made a batch has them in its receipt, and anybody can make thousands.
+	const unsigned int kinds = ~(1u << CHAIN_EVENT_SKIPPED);
 	uint64_t from = step->cursor.next_block, to, safe;
+	char topics[EVM_DRIVER_TOPICS_SIZE];
 	struct evm_block head;
 	size_t endpoint;
 	int r;
@@ -153,7 +156,8 @@ static int evm_driver_read_on(
 	if (from > safe)
 		return 0;
 	to = safe - from < driver->range_blocks ? safe : from + driver->range_blocks - 1;
-	r = evm_driver_get_logs(driver, NULL, from, to, &logs[0], &logs[1], why);
+	evm_driver_format_topics(NULL, kinds, topics);
+	r = evm_driver_get_logs(driver, topics, from, to, &logs[0], &logs[1], why);
 	if (r == 0)
 		r = evm_driver_events_of(driver, &logs[0], step, why);
 	if (r == 0)

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ethers } from "ethers";
 import { Liar } from "./liar.mjs";
-import { GB, NO_VOUCHER, PRICE, ROOT, Settlement, split, until } from "./harness.mjs";
+import { GB, NO_VOUCHER, PRICE, ROOT, Settlement, split, start, until } from "./harness.mjs";
 
 // A test with a chain of its own.
 function scenario(name, run) {
@@ -105,4 +105,41 @@ scenario("a session settled by hand long ago is found by an endpoint that shows 
 	liar.stop();
 	assert.equal(result.status, 0, result.err);
 	await s.assertSettledOnce(list);
+});
+
+// The sessions of the events that `watch` sees from the beginning, one for each event.
+async function watched(s) {
+	const result = await start(s.args({ confirmations: 1, linger_ms: 3000 }, "watch", String(s.fromBlock))).ended;
+	assert.equal(result.status, 0, result.err);
+	return result.out.split("\n").filter((line) => line.startsWith("event ")).map((line) => line.split(" ")[2]);
+}
+
+scenario("a stranger who fills a block with skips of batches keeps nobody from reading on", async (s) => {
+	const before = await s.f.buy();
+	const ids = Array.from({ length: 1000 }, (_, i) => ethers.id(`nobody's ${i}`));
+	await s.f.send(s.f.stranger, "executeBatch", [s.f.nodeId, ids]);
+	assert.equal((await s.events("BatchItemSkipped")).length, 1000);
+	const after = await s.f.buy();
+	const seen = await watched(s);
+	for (const id of [before, after]) assert.ok(seen.includes(id), `${id} is not seen`);
+});
+
+scenario("nor does a block full of other sessions' events", async (s) => {
+	const before = await s.f.buy();
+	const vouchers = [];
+	for (let i = 1n; i <= 700n; i++) vouchers.push(await s.f.voucher(before, i));
+	await s.chain.rpc("evm_setBlockGasLimit", "0x7735940");
+	await s.automine(false);
+	for (const voucher of vouchers)
+		await s.chain.rpc("eth_sendTransaction", {
+			from: s.f.operator, to: s.f.escrow.target, gas: "0x249f0",
+			data: s.f.escrow.interface.encodeFunctionData("claim", [before, voucher]),
+		});
+	await s.chain.rpc("evm_mine");
+	await s.automine(true);
+	assert.equal((await s.events("SessionClaimed")).length, 700);
+	const after = await s.f.buy();
+	const seen = await watched(s);
+	assert.ok(seen.includes(after), "the purchase after it is not seen");
+	assert.equal(seen.filter((id) => id === before).length, 701);
 });
