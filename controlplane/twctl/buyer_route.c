@@ -56,8 +56,11 @@ int buyer_route_fwmark(const char *interface, uint32_t *ret, char why[BUYER_ROUT
 	unsigned long mark;
 	pid_t pid;
 
-	if (pipe2(fds, O_CLOEXEC) != 0)
-		return -errno;
+	if (pipe2(fds, O_CLOEXEC) != 0) {
+		r = -errno;
+		snprintf(why, BUYER_ROUTE_WHY, "wg cannot be asked: %s", strerror(-r));
+		return r;
+	}
 	r = spawn_wg(interface, fds[1], &pid);
 	close(fds[1]);
 	if (r < 0) {
