@@ -65,6 +65,9 @@ int settle_outbox_store(struct settle_outbox *outbox, struct settle_tx *tx, stru
  * begin anew; no more once review was raised. */
 int settle_outbox_count_poll(struct settle_outbox *outbox, struct settle_tx *tx);
 
+/* Forms the next batch if one is due: *ret_is_new says whether tx is one, and stored. */
+int settle_outbox_form(struct settle_outbox *outbox, struct settle_tx *tx, bool *ret_is_new);
+
 /* The arrows. Each takes a transaction record as it is in the store and stores the next one; tx is
  * the new record on success. */
 int settle_outbox_sign(struct settle_outbox *outbox, struct settle_tx *tx);
