@@ -11,6 +11,9 @@
 #define SETTLE_STEP_LIST(X) \
 	X(ITEM_QUEUED, "item_queued", "an item is stored, nobody was told") \
 	X(INTENT_STORED, "intent_stored", "a batch is stored, nothing is signed") \
+	X(REFORMED_STORED, \
+	  "reformed_stored", \
+	  "that batch has taken other items, nothing is signed") \
 	X(TX_SIGNED, "tx_signed", "a transaction is signed, in memory only") \
 	X(RAW_STORED, "raw_stored", "the signed transaction is stored, not sent") \
 	X(TX_BROADCAST, "tx_broadcast", "it is sent, not marked as sent") \

@@ -273,6 +273,8 @@ int settle_outbox_poll(struct settle_outbox *outbox)
 		r = settle_outbox_watch_done(outbox);
 	for (size_t i = 0; i < outbox->n_open && r == 0; i++) {
 		r = settle_outbox_load(outbox, outbox->open[i], &tx);
+		if (r == 0 && tx.state == SETTLE_TX_INTENT)
+			r = settle_outbox_reform(outbox, &tx);
 		if (r == 0)
 			r = settle_outbox_step(outbox, &tx);
 		is_under_way |= tx.state == SETTLE_TX_INTENT || tx.state == SETTLE_TX_SIGNED ||

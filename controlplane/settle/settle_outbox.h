@@ -11,6 +11,8 @@
 // disappears makes "mined" and even "done" into "sent" again.
 //
 // At most one transaction is on its way to be mined; the next is formed when it stands in a block.
+// What an intent carries is chosen anew each round until it is signed (it may have to wait for the fee
+// or the balance), so that an item near its deadline never waits behind those that have time.
 // An item is done when its own event stands in a final receipt, never because the transaction
 // succeeded. The outbox reads no wall clock: ages and deadlines are block time, the pace of sending
 // again and pricing again is the monotonic clock. Chain thread; settle_queue may run on any thread,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the settle_outbox_*.c files share; nobody else includes it.
+// What the settle_outbox_*.c files share; nobody else includes it but their unit tests.
 
 #pragma once
 
@@ -67,6 +67,10 @@ int settle_outbox_count_poll(struct settle_outbox *outbox, struct settle_tx *tx)
 
 /* Forms the next batch if one is due: *ret_is_new says whether tx is one, and stored. */
 int settle_outbox_form(struct settle_outbox *outbox, struct settle_tx *tx, bool *ret_is_new);
+
+/* For an intent, of which nobody outside can know: its items are queued and chosen anew along with
+ * what came since, in one transaction of the store. It keeps its id. */
+int settle_outbox_reform(struct settle_outbox *outbox, struct settle_tx *tx);
 
 /* The arrows. Each takes a transaction record as it is in the store and stores the next one; tx is
  * the new record on success. */

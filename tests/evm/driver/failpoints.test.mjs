@@ -20,6 +20,17 @@ async function plain(s, step, list) {
 	assert_killed(await s.run({}, { env: { TOLLWIRE_FAILPOINT: step } }), step);
 }
 
+// A batch of all three waits for the fee ceiling; one that must not wait comes and takes a place in it.
+async function reformed(s, step, list) {
+	await s.keepBack(3);
+	const late = await s.request(await s.f.buy(), 2n * GB, { deadline: 1 });
+	await s.queue([late]);
+	list.push(late);
+	assert_killed(await s.run({ ceiling: 1, count: 3 }, { env: { TOLLWIRE_FAILPOINT: step } }), step);
+	s.pump(PUMP_MS);
+	return { count: 3 };
+}
+
 // Killed while the item is handed in: the same request again is taken for the same.
 async function queueing(s, step, list) {
 	assert_killed(await s.queue(list, { env: { TOLLWIRE_FAILPOINT: step } }), step);
@@ -93,6 +104,7 @@ async function taken(s, step) {
 const SCENARIOS = {
 	item_queued: queueing,
 	intent_stored: plain,
+	reformed_stored: reformed,
 	tx_signed: plain,
 	raw_stored: plain,
 	tx_broadcast: plain,

@@ -129,6 +129,14 @@ export class Settlement {
 		return this.startRun(changes, options).ended;
 	}
 
+	// The next batch is formed, and not signed, since gas is dearer than the ceiling. The tool is gone afterwards.
+	async keepBack(count) {
+		const run = this.startRun({ ceiling: 1, count, max_ms: 60000 });
+		await until("the fee ceiling's alert", () => run.soFar().err.includes("alert fee_ceiling: "), 60000);
+		run.child.kill("SIGKILL");
+		await run.ended;
+	}
+
 	// Runs to the end and asserts that it got there.
 	async finish(changes = {}) {
 		const result = await this.run(changes);

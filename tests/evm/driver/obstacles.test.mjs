@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What could hold settlement up for ever: worthless items in front, a price refused at the door, an endpoint that swallows
-// transactions or refuses calls, a limit on ranges of logs, a gap in the account's nonces.
+// What could hold settlement up for ever: worthless items in front, a batch kept back, a price refused at the door, an endpoint
+// that swallows transactions or refuses calls, a limit on ranges of logs, a gap in the account's nonces.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ethers } from "ethers";
@@ -35,6 +35,30 @@ scenario("what waits for the payout threshold holds up neither another call nor 
 	assert.equal(items[100].state, "done", result.err);
 	assert.equal(items[101].state, "done", result.err);
 	assert.equal((await s.settled()).get(first.id)[0].bytesUsed, 5n * GB);
+});
+
+scenario("a full batch that waits for the fee ceiling makes room for a settlement near its deadline", async (s) => {
+	const list = await s.sessions(2);
+	await s.queue(list);
+	await s.keepBack(2);
+	const states = async () => (await s.list()).items.map((i) => i.state);
+	assert.deepEqual(await states(), ["batched", "batched"]);
+	const late = await s.request(await s.f.buy(), 2n * GB, { deadline: 1 });
+	await s.queue([late]);
+	await s.keepBack(2);
+	assert.deepEqual((await states()).sort(), ["batched", "batched", "queued"]);
+	assert.equal((await states())[2], "batched");
+	// One of another call goes before the one that was put back, which is settled last.
+	const proposal = await s.request(await s.f.buy({ mode: 2 }), GB, { kind: 1, voucher: NO_VOUCHER, deadline: 1 });
+	await s.queue([proposal]);
+	s.pump(30);
+	await s.finish({ count: 2 });
+	await s.assertSettledOnce([...list, late]);
+	const { items, txs } = await s.list();
+	assert.equal(items[2].tx, 1, "the urgent one went with the first transaction");
+	assert.equal(items[3].state, "done");
+	assert.equal((await s.events("SettlementProposed")).length, 1);
+	assert.deepEqual(txs.map((t) => [t.state, t.items]), [["done", 2], ["done", 1], ["done", 1]]);
 });
 
 scenario("a proposal is followed by its execution, once", async (s) => {
