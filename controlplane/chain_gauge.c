@@ -56,6 +56,19 @@ void chain_gauge_get(struct chain_gauge *gauge, size_t idx, struct chain_gauge_v
 	pthread_mutex_unlock(&gauge->lock);
 }
 
+uint64_t chain_gauge_head_time_sec(struct chain_gauge *gauge, uint64_t chain_id)
+{
+	uint64_t time_sec = 0;
+
+	pthread_mutex_lock(&gauge->lock);
+	for (size_t i = 0; i < gauge->n_views; i++) {
+		if (gauge->views[i].chain_id == chain_id && gauge->views[i].head_number != 0)
+			time_sec = gauge->views[i].head_time_sec;
+	}
+	pthread_mutex_unlock(&gauge->lock);
+	return time_sec;
+}
+
 uint64_t chain_gauge_head_lag_sec(const struct chain_gauge_view *view, uint64_t now_unix_ns)
 {
 	uint64_t now_sec = now_unix_ns / NS_PER_SEC;

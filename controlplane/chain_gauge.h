@@ -58,6 +58,9 @@ size_t chain_gauge_n(const struct chain_gauge *gauge);
 /* A copy of entry idx < chain_gauge_n(). A view is about 12 KB. */
 void chain_gauge_get(struct chain_gauge *gauge, size_t idx, struct chain_gauge_view *ret);
 
+/* Returns: block time of a chain's newest head; 0 while none is known, or of a chain that is not here. */
+uint64_t chain_gauge_head_time_sec(struct chain_gauge *gauge, uint64_t chain_id);
+
 /* Returns: seconds of block time that the head is behind the host's clock; 0 while no head is known. */
 uint64_t chain_gauge_head_lag_sec(const struct chain_gauge_view *view, uint64_t now_unix_ns);
 

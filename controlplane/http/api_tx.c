@@ -212,20 +212,6 @@ static void begin_create(struct api_tx *tx, struct http_reply *reply)
 
 // ---- of a session that there is --------------------------------------------------------------
 
-// Returns: the time of the newest block seen; 0 while none was.
-static uint64_t chain_time(const struct control *control, uint64_t chain_id)
-{
-	size_t n = control->gauge == NULL ? 0 : chain_gauge_n(control->gauge);
-	struct chain_gauge_view view;
-
-	for (size_t i = 0; i < n; i++) {
-		chain_gauge_get(control->gauge, i, &view);
-		if (view.chain_id == chain_id)
-			return view.head_time_sec;
-	}
-	return 0;
-}
-
 // As EscrowPurchase._topUp() checks it, since it cannot be tried before an approval. now_sec: chain
 // time; 0: not known, then nothing is late.
 //
@@ -275,7 +261,9 @@ static void on_session(
 		try_it(tx, reply);
 		return;
 	}
-	wrong = check_top_up(tx, &session, chain_time(head->control, tx->chain.chain_id));
+	wrong = check_top_up(
+		tx, &session, chain_gauge_head_time_sec(head->control->gauge, tx->chain.chain_id)
+	);
 	if (wrong != NULL)
 		http_reply_problem(reply, 409, NULL, "%s", wrong);
 	else

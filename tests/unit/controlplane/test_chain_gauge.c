@@ -58,6 +58,10 @@ static void test_lag(void **state)
 	assert_int_equal(chain_gauge_head_lag_sec(&view, NOW_NS - 13 * NS_PER_SEC), 0);
 	chain_gauge_get(gauge, 1, &view);
 	assert_int_equal(view.head_number, 0);
+	chain_gauge_get(gauge, 0, &view);
+	assert_int_equal(chain_gauge_head_time_sec(gauge, view.chain_id), NOW_SEC - 12);
+	assert_int_equal(chain_gauge_head_time_sec(gauge, 1), 0); // nothing was seen of it
+	assert_int_equal(chain_gauge_head_time_sec(gauge, 77), 0);
 	chain_gauge_destroy(gauge);
 }
 
