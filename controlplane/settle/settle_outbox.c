@@ -24,11 +24,6 @@ const char *settle_alert_name(unsigned int alert)
 	return alert < SETTLE_N_ALERT ? settle_outbox_alert_names[alert] : "unknown";
 }
 
-const char *settle_alert_help(unsigned int alert)
-{
-	return alert < SETTLE_N_ALERT ? settle_outbox_alert_helps[alert] : "unknown";
-}
-
 int settle_outbox_create(struct settle_outbox **ret, const struct settle_outbox_conf *conf)
 {
 	struct settle_outbox *outbox;

@@ -43,7 +43,6 @@
 enum settle_alert { SETTLE_ALERT_LIST(SETTLE_ALERT_ENUM) SETTLE_N_ALERT };
 
 const char *settle_alert_name(unsigned int alert);
-const char *settle_alert_help(unsigned int alert);
 
 struct settle_outbox_conf {
 	struct db *db;

@@ -40,19 +40,6 @@ int twctl_chain_address(
 	);
 }
 
-int twctl_chain_coins(const struct twctl *twctl, const char *option, struct u256 *ret)
-{
-	const char *text = twctl_args_get(&twctl->args, option);
-
-	if (text == NULL)
-		return twctl_fail(twctl, TWCTL_EXIT_USAGE, "%s AMOUNT is required", option);
-	if (u256_parse_units(text, TWCTL_CHAIN_COIN_DECIMALS, ret) == 0 && !u256_is_zero(*ret))
-		return 0;
-	return twctl_fail_value(
-		twctl, option, text, "coins above 0 with up to 18 decimals, such as 0.001"
-	);
-}
-
 int twctl_chain_price(
 	const struct twctl *twctl, const char *option, unsigned int decimals, struct u256 *ret
 )

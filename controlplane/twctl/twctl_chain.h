@@ -83,9 +83,6 @@ int twctl_chain_escrow(
 
 #define TWCTL_CHAIN_COIN_DECIMALS 18
 
-// An amount in the native coin, such as 0.001: to 10^-18 of it. Required.
-int twctl_chain_coins(const struct twctl *twctl, const char *option, struct u256 *ret);
-
 // A price per GB, such as 0.001, exact to the smallest unit of an asset with so many decimals: above 0
 // and within what the contracts keep. Required.
 int twctl_chain_price(

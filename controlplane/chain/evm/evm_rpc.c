@@ -37,18 +37,10 @@ struct evm_rpc {
 static const char *const evm_rpc_fault_names[] = {
 #define EVM_RPC_FAULT_NAME(id, name, help) name,
 	EVM_RPC_FAULT_LIST(EVM_RPC_FAULT_NAME)};
-static const char *const evm_rpc_fault_helps[] = {
-#define EVM_RPC_FAULT_HELP(id, name, help) help,
-	EVM_RPC_FAULT_LIST(EVM_RPC_FAULT_HELP)};
 
 const char *evm_rpc_fault_name(unsigned int fault)
 {
 	return fault < EVM_RPC_N_FAULT ? evm_rpc_fault_names[fault] : "unknown";
-}
-
-const char *evm_rpc_fault_help(unsigned int fault)
-{
-	return fault < EVM_RPC_N_FAULT ? evm_rpc_fault_helps[fault] : "unknown";
 }
 
 int evm_rpc_create(struct evm_rpc **ret, const struct evm_rpc_conf *conf)

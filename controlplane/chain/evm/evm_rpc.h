@@ -40,7 +40,6 @@
 enum evm_rpc_fault { EVM_RPC_FAULT_LIST(EVM_RPC_FAULT_ENUM) EVM_RPC_N_FAULT };
 
 const char *evm_rpc_fault_name(unsigned int fault);
-const char *evm_rpc_fault_help(unsigned int fault);
 
 struct evm_rpc_conf {
 	uint64_t chain_id;
