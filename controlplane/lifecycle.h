@@ -99,8 +99,8 @@ struct lifecycle_attestation {
  * then, also after a proposal. The same again is success.
  * Returns: 0; -ENOENT; -EPERM (no attestor or another mode, usage not final, or settled); -EBADMSG
  * (signature); -EINVAL (another root than that of the session's checkpoints); -ERANGE (beyond what was
- * bought or proposed, or below what was paid or signed for); -EEXIST (there is another already); a store error; with
- * a sentence in err. */
+ * bought or proposed, or below what was paid or signed for); -EEXIST (there is another already); a
+ * store error; with a sentence in err. */
 int lifecycle_post_attestation(
 	struct lifecycle *life,
 	uint64_t session_id,

@@ -106,7 +106,8 @@ bool lifecycle_queue(
 	uint64_t deadline_sec
 );
 
-// What follows a proposal or an end that the contract did not take: EXECUTE at its bytes, FINALIZE_ATTESTED or RESOLVE at the attested ones.
+// What follows a proposal or an end that the contract did not take: EXECUTE at its bytes,
+// FINALIZE_ATTESTED or RESOLVE at the attested ones.
 void lifecycle_queue_end(
 	struct lifecycle *life,
 	struct lifecycle_round *round,

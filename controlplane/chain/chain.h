@@ -23,8 +23,9 @@
 #define CHAIN_ID_SIZE 32 // transactions, blocks and sessions
 #define CHAIN_BATCH_MAX 100
 #define CHAIN_TX_SIZE 32768 // a signed transaction with a full batch takes about 20 KB
-// Of one block: the escrow is everybody's, so that whoever fills a block with its cheapest events (about 6,000
-// gas each, of 60 million) must not make one that cannot be read. A buffer of so many costs what is used of it.
+// Of one block: the escrow is everybody's, so that whoever fills a block with its cheapest events
+// (about 6,000 gas each, of 60 million) must not make one that cannot be read. A buffer of so many costs
+// what is used of it.
 #define CHAIN_EVENTS_MAX 16384
 
 struct chain_head {

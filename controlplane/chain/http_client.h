@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The one door to libcurl: a request with an answer in memory, bounded in time and size. HTTP and
-// HTTPS only, over TCP or a UNIX socket; certificates are checked, redirects are not followed (an endpoint that sends us
-// elsewhere is another endpoint). Blocking; a client belongs to one thread and keeps its
-// connections. Only http_client_interrupt may come from another thread.
+// HTTPS only, over TCP or a UNIX socket; certificates are checked, redirects are not followed (an
+// endpoint that sends us elsewhere is another endpoint). Blocking; a client belongs to one thread and
+// keeps its connections. Only http_client_interrupt may come from another thread.
 
 #pragma once
 

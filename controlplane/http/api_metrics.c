@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// GET /metrics: what the control plane knows of sessions, its own health and its API, for Prometheus; the
-// data plane's counters are in api_metrics_dataplane.c, chains and settlements in api_metrics_chain.c. No label names a session, so
-// the number of series depends on threads, ports, chains and names only. Loop's thread.
+// GET /metrics: what the control plane knows of sessions, its own health and its API, for Prometheus;
+// the data plane's counters are in api_metrics_dataplane.c, chains and settlements in
+// api_metrics_chain.c. No label names a session, so the number of series depends on threads, ports,
+// chains and names only. Loop's thread.
 #include "api_metrics.h"
 
 #include "api.h"

@@ -32,8 +32,8 @@ struct chain_ask_question {
 };
 
 struct chain_ask_answer {
-	// 0; -EREMOTEIO, -ENOEXEC when the contract refuses or fails; -ETIMEDOUT; -ECANCELED at the end of the process;
-	// else as chain.h says.
+	// 0; -EREMOTEIO, -ENOEXEC when the contract refuses or fails; -ETIMEDOUT; -ECANCELED at the
+	// end of the process; else as chain.h says.
 	int error;
 	const uint8_t *data; // until the callback returns
 	size_t len;

@@ -76,8 +76,8 @@ int evm_driver_get_logs(
 	char why[CHAIN_WHY_SIZE]
 ) __attribute__((warn_unused_result));
 
-// The topics of events of these kinds (bits of enum chain_event_kind): [[kind, …], session]. session_id NULL:
-// of all sessions.
+// The topics of events of these kinds (bits of enum chain_event_kind): [[kind, …], session].
+// session_id NULL: of all sessions.
 void evm_driver_format_topics(
 	const uint8_t *session_id, unsigned int kinds, char topics[EVM_DRIVER_TOPICS_SIZE]
 );

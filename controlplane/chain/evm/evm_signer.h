@@ -4,8 +4,8 @@
 // Signatures are RFC 6979 deterministic and low-s only (EIP-2); a high-s signature is refused when
 // it is read, because it is another's signature made malleable. The key lives in its own locked
 // page, out of core dumps, is wiped on destroy, and never leaves. Create and destroy on one thread;
-// in between any thread may sign, several at once too, since signing changes nothing (libsecp256k1's rule for
-// a constructed context). Recover needs no signer.
+// in between any thread may sign, several at once too, since signing changes nothing (libsecp256k1's
+// rule for a constructed context). Recover needs no signer.
 
 #pragma once
 
