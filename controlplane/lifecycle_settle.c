@@ -213,13 +213,14 @@ static void follow_proposal(
 )
 {
 	const struct purchase *purchase = round->purchase;
-	bool is_standing = proposal->state == SETTLE_ITEM_DONE || purchase->proposed_block != 0;
+	bool is_undisputed = proposal->state == SETTLE_ITEM_DONE && purchase->window_end_sec != 0 &&
+		round->now_sec >= purchase->window_end_sec;
 
 	if (round->session->state == SESSION_DISPUTED)
 		lifecycle_dispute(life, round, proposal);
 	else if (purchase->mode == PURCHASE_ATTESTED && purchase_is_attested(purchase))
 		lifecycle_queue_end(life, round, &proposal->call, CHAIN_CALL_FINALIZE_ATTESTED);
-	else if (is_standing && purchase->window_end_sec != 0 && round->now_sec >= purchase->window_end_sec && proposal->state == SETTLE_ITEM_DONE)
+	else if (is_undisputed)
 		lifecycle_queue_end(life, round, &proposal->call, CHAIN_CALL_EXECUTE);
 }
 
