@@ -162,22 +162,22 @@ static bool settle_queue_is_same(
 	const struct settle_item *former, const struct settle_request *request
 )
 {
-	const struct chain_item *old = &former->call, *new = &request->item;
+	const struct chain_item *old = &former->call, *wanted = &request->item;
 
 	if (former->kind != (uint32_t)request->kind)
 		return false;
 	// Of a held one, a voucher or attestation may be what was wrong with it.
 	if (former->state == SETTLE_ITEM_HELD &&
-	    (new->voucher_bytes > old->voucher_bytes ||
-	     memcmp(old->attestation_r, new->attestation_r, 32) != 0 ||
-	     memcmp(old->attestation_vs, new->attestation_vs, 32) != 0))
+	    (wanted->voucher_bytes > old->voucher_bytes ||
+	     memcmp(old->attestation_r, wanted->attestation_r, 32) != 0 ||
+	     memcmp(old->attestation_vs, wanted->attestation_vs, 32) != 0))
 		return false;
 	if (request->kind == CHAIN_CALL_EXECUTE)
 		return true; // its bytes and root are the proposal's
 	if (request->kind == CHAIN_CALL_CLAIM)
-		return new->voucher_bytes <= old->voucher_bytes;
-	return old->bytes_used ==
-		new->bytes_used &&memcmp(old->checkpoints_root, new->checkpoints_root, 32) == 0;
+		return wanted->voucher_bytes <= old->voucher_bytes;
+	return old->bytes_used == wanted->bytes_used &&
+		memcmp(old->checkpoints_root, wanted->checkpoints_root, 32) == 0;
 }
 
 // Whether it may take the former one's place. Both were checked; bytes that differ need a reason.
