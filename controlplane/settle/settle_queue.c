@@ -29,7 +29,9 @@ static int settle_queue_refuse(
 	struct db_txn *txn, enum settle_refusal refusal, int r, const char *why
 )
 {
-	atomic_fetch_add_explicit(&settle_queue_refusals[refusal], 1, memory_order_relaxed);
+	// A look that only reads is followed by the same in a transaction that writes.
+	if (txn->is_write)
+		atomic_fetch_add_explicit(&settle_queue_refusals[refusal], 1, memory_order_relaxed);
 	db_txn_fail(
 		txn, r, "settlement refused (%s): %s", settle_queue_refusal_names[refusal], why
 	);

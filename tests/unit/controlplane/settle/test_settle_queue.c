@@ -240,6 +240,25 @@ static void test_find(void **state)
 	assert_int_equal(db_txn_commit(&txn), 0);
 }
 
+// Counted once: the lifecycle looks first, then does it.
+static void test_refusal_is_counted(void **state)
+{
+	uint64_t before = settle_refusal_count(SETTLE_REFUSAL_NO_ID);
+	struct settle_request req = request(2000, C, 10);
+	struct db_txn txn;
+
+	(void)state;
+	memset(req.item.session_id, 0, sizeof(req.item.session_id));
+	db_txn_begin_read(&txn, db);
+	assert_int_equal(settle_queue(&txn, &chain, &req, NULL), -EINVAL);
+	db_txn_abort(&txn);
+	assert_int_equal(settle_refusal_count(SETTLE_REFUSAL_NO_ID), before);
+	db_txn_begin_write(&txn, db);
+	assert_int_equal(settle_queue(&txn, &chain, &req, NULL), -EINVAL);
+	db_txn_abort(&txn);
+	assert_int_equal(settle_refusal_count(SETTLE_REFUSAL_NO_ID), before + 1);
+}
+
 static int setup(void **state)
 {
 	struct db_conf conf = {.map_size_mb = 16};
@@ -264,6 +283,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_refusal_is_counted),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
