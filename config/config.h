@@ -6,7 +6,7 @@
 //
 // One field per key, of the key's name; the table of all keys is in config_keys.h. IPv4 addresses are
 // in host order (`ntohl` has been applied), texts are NUL-terminated, lists are an array and its n_.
-// No heap: a struct config is plain memory, about 70 KB, and may be copied.
+// No heap: a struct config is plain memory, about 80 KB, and may be copied.
 #pragma once
 
 #include "common/log.h"
@@ -31,6 +31,8 @@
 #define CONFIG_MAX_ENDPOINTS 8 // of one chain
 #define CONFIG_URL_CAP 512
 #define CONFIG_ADDRESS_CAP 43 // 0x and 40 hex digits
+#define CONFIG_MAX_TOKENS 16 // of one chain, with a threshold each
+#define CONFIG_AMOUNT_CAP 39 // below 10^38
 
 // An address and its prefix. A network (tunnel.network, firewall.*) has no bits beyond its prefix;
 // a port's address keeps them.
@@ -181,12 +183,20 @@ struct config_confirmations {
 	uint32_t settle; // at which a settlement is done
 };
 
+struct config_token_amount {
+	char token[CONFIG_ADDRESS_CAP]; // its check sum (EIP-55) is the reader's to verify
+	char amount[CONFIG_AMOUNT_CAP]; // decimal digits, at least 1, in the token's smallest unit
+};
+
 // When queued settlements go on their way; gwei are 10^9 of the native coin's smallest units.
 struct config_batch {
 	uint32_t count;
 	uint32_t age_sec;
 	uint64_t value_gwei; // 0 = not looked at
 	uint64_t payout_threshold_gwei; // 0 = none
+	// Each token once; one that is not here has none.
+	struct config_token_amount token_payout_thresholds[CONFIG_MAX_TOKENS];
+	uint32_t n_token_payout_thresholds;
 };
 
 struct config_chain {

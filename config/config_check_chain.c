@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define PATH_CAP 64
 
@@ -120,6 +121,32 @@ static void check_endpoints(const struct config_check *check, uint32_t idx)
 		);
 }
 
+// Two thresholds of one token contradict each other; upper and lower case are the same address.
+static void check_tokens(const struct config_check *check, uint32_t idx)
+{
+	const struct config_batch *batch = &check->config->chains[idx].batch;
+	char name[PATH_CAP - 16], path[PATH_CAP];
+
+	for (uint32_t i = 0; i < batch->n_token_payout_thresholds; i++) {
+		const char *token = batch->token_payout_thresholds[i].token;
+
+		for (uint32_t j = 0; j < i; j++) {
+			if (strcasecmp(batch->token_payout_thresholds[j].token, token) != 0)
+				continue;
+			snprintf(name, sizeof(name), "batch.token_payout_thresholds[%u]", i);
+			config_check_refuse(
+				check,
+				format_path(path, idx, name),
+				token,
+				"has a threshold in token_payout_thresholds[%u]; allowed: each "
+				"token once",
+				j
+			);
+			break;
+		}
+	}
+}
+
 static void check_depths(const struct config_check *check, uint32_t idx)
 {
 	const struct config_chain *chain = &check->config->chains[idx];
@@ -152,6 +179,7 @@ void config_check_chain(const struct config_check *check)
 	for (uint32_t i = 0; i < check->config->n_chains; i++) {
 		check_identity(check, i);
 		check_endpoints(check, i);
+		check_tokens(check, i);
 		check_depths(check, i);
 	}
 }

@@ -29,6 +29,8 @@ static const char *const allowed[] = {
 	[CONFIG_LISTEN] = "an address and port, such as 127.0.0.1:8080 or [::]:8443, or none",
 	[CONFIG_URL] = "http://host or https://host, with or without :port and path",
 	[CONFIG_ADDRESS] = "0x and 40 hex digits",
+	[CONFIG_TOKEN_AMOUNT] =
+		"TOKEN=AMOUNT: 0x and 40 hex digits, 1 to 10^38 - 1 of the smallest unit",
 	[CONFIG_MODE] = "octal, read and write for the owner, nothing for others",
 };
 
@@ -72,6 +74,14 @@ static void format_host_port(const void *field, char *dst, size_t dst_len)
 
 	memcpy(&value, field, sizeof(value));
 	snprintf(dst, dst_len, "%s:%u", value.host, value.port);
+}
+
+static void format_token_amount(const void *field, char *dst, size_t dst_len)
+{
+	struct config_token_amount value;
+
+	memcpy(&value, field, sizeof(value));
+	snprintf(dst, dst_len, "%s=%s", value.token, value.amount);
 }
 
 static void format_listen(const void *field, char *dst, size_t dst_len)
@@ -135,6 +145,9 @@ void config_format_value(const struct config_key *key, const void *field, char *
 		return;
 	case CONFIG_LISTEN:
 		format_listen(field, dst, dst_len);
+		return;
+	case CONFIG_TOKEN_AMOUNT:
+		format_token_amount(field, dst, dst_len);
 		return;
 	case CONFIG_MODE:
 		snprintf(dst, dst_len, "0%o", (unsigned)config_value_load_uint(field, key->size));

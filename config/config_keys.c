@@ -22,7 +22,7 @@
 			     .list_cap = sizeof(((struct config *)0)->section_.name_) / \
 		sizeof(((struct config *)0)->section_.name_[0]), \
 			     .n_offset = offsetof(struct config, section_.n_##name_)
-// A key of a list's item, one of a section inside it, and a list in it.
+// A key of a list's item, one of a section inside it, a list in it, and a list in a section inside it.
 #define ITEM(list_, type_, name_) \
 	.path = #list_ "[]." #name_, .name = #name_, .offset = offsetof(struct type_, name_), \
 	.size = sizeof(((struct type_ *)0)->name_)
@@ -35,10 +35,18 @@
 	.size = sizeof(((struct type_ *)0)->name_[0]), \
 	.list_cap = sizeof(((struct type_ *)0)->name_) / sizeof(((struct type_ *)0)->name_[0]), \
 	.n_offset = offsetof(struct type_, n_##name_)
+#define ITEM_IN_LIST(list_, type_, section_, name_) \
+	.path = #list_ "[]." #section_ "." #name_, .name = #name_, \
+	.offset = offsetof(struct type_, section_.name_), \
+	.size = sizeof(((struct type_ *)0)->section_.name_[0]), \
+	.list_cap = sizeof(((struct type_ *)0)->section_.name_) / \
+		sizeof(((struct type_ *)0)->section_.name_[0]), \
+	.n_offset = offsetof(struct type_, section_.n_##name_)
 #define PORT(name_) ITEM(ports, config_port, name_)
 #define CHAIN(name_) ITEM(chains, config_chain, name_)
 #define CHAIN_IN(section_, name_) ITEM_IN(chains, config_chain, section_, name_)
 #define CHAIN_LIST(name_) ITEM_LIST(chains, config_chain, name_)
+#define CHAIN_IN_LIST(section_, name_) ITEM_IN_LIST(chains, config_chain, section_, name_)
 
 // A list of sections; the struct and field of its items.
 #define ITEMS(list_, min_) \
@@ -258,6 +266,8 @@ const struct config_key config_keys[] = {
 	 HELP("Settlements that earn so much together go before their time; 0 = however much they earn.")},
 	{CHAIN_IN(batch, payout_threshold_gwei), UINT(0, GWEI_MAX, "gwei"), DEFAULT("0"), CONTROL,
 	 HELP("Settlements that earn less together wait until a deadline comes near; 0 = none waits.")},
+	{CHAIN_IN_LIST(batch, token_payout_thresholds), OTHER(CONFIG_TOKEN_AMOUNT), DEFAULT(""), CONTROL,
+	 HELP("The same for each token: contract=amount, where 5 tokens of 6 decimals are 5000000.")},
 
 	{KEY(voucher, credit_bytes), UINT(10000, 1000000000000, "bytes"), DEFAULT("64000000"), CONTROL,
 	 HELP("Served beyond the buyer's newest voucher, or 2 s at the session's rate if that is more.")},

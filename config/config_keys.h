@@ -26,6 +26,7 @@ enum config_kind {
 	CONFIG_LISTEN, // struct config_listen
 	CONFIG_URL, // http or https
 	CONFIG_ADDRESS, // of a contract: 0x and 40 hex digits
+	CONFIG_TOKEN_AMOUNT, // struct config_token_amount
 	CONFIG_MODE, // permission bits in octal, none for others
 };
 

@@ -360,6 +360,36 @@ static const char *parse_address(const struct config_key *key, const char *text,
 	return NULL;
 }
 
+// TOKEN=AMOUNT. A list of YAML would take a colon and a blank for a mapping.
+static const char *parse_token_amount(const char *text, void *field)
+{
+	static const struct config_key token_key = {.size = CONFIG_ADDRESS_CAP};
+	struct config_token_amount value = {0};
+	size_t token_len = strcspn(text, "="), amount_len;
+	const char *amount = text + token_len + 1, *wrong;
+	char token[CONFIG_ADDRESS_CAP];
+
+	if (text[token_len] == '\0')
+		return "has no = between a token and an amount";
+	if (token_len >= sizeof(token))
+		return "is not 40 hex digits behind the 0x";
+	memcpy(token, text, token_len);
+	token[token_len] = '\0';
+	wrong = parse_address(&token_key, token, value.token);
+	if (wrong != NULL)
+		return wrong;
+	amount_len = strlen(amount);
+	if (amount_len == 0 || strspn(amount, "0123456789") != amount_len)
+		return "has an amount that is not a whole number in decimal digits";
+	if (amount[0] == '0')
+		return "has an amount of zero, or with a leading zero";
+	if (amount_len >= sizeof(value.amount))
+		return "has an amount that is out of range";
+	memcpy(value.amount, amount, amount_len);
+	memcpy(field, &value, sizeof(value));
+	return NULL;
+}
+
 static const char *parse_mode(const char *text, void *field)
 {
 	uint32_t mode = 0;
@@ -414,6 +444,8 @@ const char *config_value_parse(
 		return parse_url(key, text, field);
 	case CONFIG_ADDRESS:
 		return parse_address(key, text, field);
+	case CONFIG_TOKEN_AMOUNT:
+		return parse_token_amount(text, field);
 	case CONFIG_MODE:
 		return parse_mode(text, field);
 	}

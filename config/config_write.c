@@ -20,7 +20,9 @@
 #define MAX_SECTION_KEYS 24
 #define MAX_ITEMS CONFIG_MAX_CHAINS // the longest list of sections
 #define MAX_NESTED 2 // sections inside a section
-#define MAX_TEXTS (CONFIG_MAX_EXTERNAL + MAX_ITEMS * (MAX_SECTION_KEYS + CONFIG_MAX_ENDPOINTS))
+#define MAX_TEXTS \
+	(CONFIG_MAX_EXTERNAL + \
+	 MAX_ITEMS * (MAX_SECTION_KEYS + CONFIG_MAX_ENDPOINTS + CONFIG_MAX_TOKENS))
 
 // What libcyaml reads of a key: a text, or n texts.
 struct cell {

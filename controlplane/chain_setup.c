@@ -7,6 +7,7 @@
 #include "controlplane/chain/evm/evm_account.h"
 #include "controlplane/chain/evm/evm_driver.h"
 #include "controlplane/chain_gauge.h"
+#include "controlplane/chain_limits.h"
 #include "controlplane/settle/chain_thread.h"
 
 #include <assert.h>
@@ -17,7 +18,6 @@
 #include <unistd.h>
 
 #define ERR_CAP 800
-#define GWEI 1000000000
 #define ACCOUNT_MS 30000 // between two looks at the account's balance
 
 // One configured chain.
@@ -28,6 +28,7 @@ struct lane {
 	struct evm_signer *signer;
 	struct evm_driver *driver;
 	uint8_t contract[32]; // the escrow, left-padded
+	struct settle_batch_limits limits;
 };
 
 struct chain_setup {
@@ -110,16 +111,6 @@ static void on_clock_skew(void *ctx, int64_t skew_sec, bool is_alert)
 	chain_gauge_end(lane->setup->gauge);
 }
 
-// Below 2^80: it fits.
-static struct u256 wei_from_gwei(uint64_t gwei)
-{
-	struct u256 wei = U256_ZERO;
-
-	if (u256_mul(u256_from_u64(gwei), u256_from_u64(GWEI), &wei) != 0)
-		return U256_ZERO;
-	return wei;
-}
-
 static void tell_balance(struct chain_gauge_view *view, struct u256 alarm_wei)
 {
 	char have[U256_DEC_SIZE], want[U256_DEC_SIZE];
@@ -159,7 +150,7 @@ static void on_round(void *ctx, size_t lane_idx, const struct chain_thread_seen 
 	if (seen->account != NULL) {
 		view->has_balance = true;
 		view->balance_wei = seen->account->balance_wei;
-		tell_balance(view, wei_from_gwei(lane->conf->low_balance_gwei));
+		tell_balance(view, chain_limits_wei(lane->conf->low_balance_gwei));
 	}
 	snprintf(view->failure, sizeof(view->failure), "%s", seen->why != NULL ? seen->why : "");
 	view->n_endpoints = evm_rpc_n_endpoints(rpc);
@@ -185,6 +176,16 @@ static int open_signer(struct lane *lane)
 
 	if (rc != 0)
 		log_error("main", "chains[%u].key_file: %s", lane->idx, why.text);
+	return rc;
+}
+
+static int read_limits(struct lane *lane)
+{
+	char why[CHAIN_LIMITS_WHY_SIZE];
+	int rc = chain_limits_read(&lane->conf->batch, &lane->limits, why);
+
+	if (rc != 0)
+		log_error("main", "chains[%u].%s", lane->idx, why);
 	return rc;
 }
 
@@ -246,16 +247,7 @@ static struct chain_thread_lane thread_lane(struct lane *lane)
 		.account_ms = ACCOUNT_MS,
 		.outbox =
 			{
-				.batch =
-					{
-						.count = chain->batch.count,
-						.age_sec = chain->batch.age_sec,
-						.value = wei_from_gwei(chain->batch.value_gwei),
-						.payout_threshold = wei_from_gwei(
-							chain->batch.payout_threshold_gwei
-						),
-						.deadline_margin_sec = LIFECYCLE_MARGIN_SEC,
-					},
+				.batch = lane->limits,
 				.confirmations = chain->confirmations.settle,
 				.watch_blocks = 256,
 				.resend_ms = 30000,
@@ -263,8 +255,8 @@ static struct chain_thread_lane thread_lane(struct lane *lane)
 				.review_polls = 60,
 				.skips_max = 10,
 				.skip_wait_sec = 60,
-				.fee_ceiling_wei = wei_from_gwei(chain->fee_ceiling_gwei),
-				.balance_alarm_wei = wei_from_gwei(chain->low_balance_gwei),
+				.fee_ceiling_wei = chain_limits_wei(chain->fee_ceiling_gwei),
+				.balance_alarm_wei = chain_limits_wei(chain->low_balance_gwei),
 				.on_alert = on_alert,
 				.on_alert_ctx = lane,
 			},
@@ -309,7 +301,9 @@ static int open_lanes(struct chain_setup *setup)
 		lane->setup = setup;
 		lane->conf = &config->chains[i];
 		lane->idx = i;
-		rc = open_signer(lane);
+		rc = read_limits(lane);
+		if (rc == 0)
+			rc = open_signer(lane);
 		if (rc == 0)
 			rc = open_driver(lane, setup->control->clock);
 	}

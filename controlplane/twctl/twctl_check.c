@@ -59,22 +59,41 @@ static void print_text(const struct config_report *report, bool is_valid)
 }
 
 // What the table of keys cannot know: a mistyped digit breaks an address's check sum (EIP-55).
-static void check_escrows(const struct config *config, struct config_report *report)
+static void check_address(struct config_report *report, const char *path, const char *text)
 {
 	uint8_t address[EVM_ADDRESS_SIZE];
 
+	if (evm_address_parse(text, address) == -EBADMSG)
+		config_report_add(
+			report,
+			true,
+			0,
+			"key '%s': value '%s' has a wrong check sum (EIP-55), so a digit is wrong; "
+			"copy it again from where it was deployed",
+			path,
+			text
+		);
+}
+
+static void check_addresses(const struct config *config, struct config_report *report)
+{
+	char path[64];
+
 	for (uint32_t i = 0; i < config->n_chains; i++) {
-		if (evm_address_parse(config->chains[i].escrow, address) == -EBADMSG)
-			config_report_add(
-				report,
-				true,
-				0,
-				"key 'chains[%u].escrow': value '%s' has a wrong check sum "
-				"(EIP-55), so a digit is wrong; copy it again from where it was "
-				"deployed",
+		const struct config_batch *batch = &config->chains[i].batch;
+
+		snprintf(path, sizeof(path), "chains[%u].escrow", i);
+		check_address(report, path, config->chains[i].escrow);
+		for (uint32_t j = 0; j < batch->n_token_payout_thresholds; j++) {
+			snprintf(
+				path,
+				sizeof(path),
+				"chains[%u].batch.token_payout_thresholds[%u]",
 				i,
-				config->chains[i].escrow
+				j
 			);
+			check_address(report, path, batch->token_payout_thresholds[j].token);
+		}
 	}
 }
 
@@ -86,7 +105,7 @@ static int run_check(struct twctl *twctl)
 	int code = TWCTL_EXIT_OK;
 
 	if (is_valid)
-		check_escrows(&config, &report);
+		check_addresses(&config, &report);
 	is_valid = is_valid && report.n_errors == 0;
 	if (twctl->is_json)
 		code = print_json(twctl, &report, is_valid);

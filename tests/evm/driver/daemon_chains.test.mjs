@@ -138,6 +138,8 @@ test("what stands in the way of a chain is named at the start", () => with_node(
 	const bad = entry("beta", b, [b.chain.url]);
 	for (const [chains, spoil, message] of [
 		[[good, wrong(bad)], undefined, /chains\[1\]\.escrow: .*(EIP-55)/],
+		[[good, bad.replace("age_sec: 0", `age_sec: 0, token_payout_thresholds: [${wrong(a.f.registry.target)}=5]`)], undefined,
+			/chains\[1\]\.batch\.token_payout_thresholds\[0\]: value '0x\w{40}=5' has a wrong check sum \(EIP-55\)/],
 		[[good, bad], () => rmSync(join(node.dir, "state/beta.key")), /chains\[1\]\.key_file: .*beta\.key/],
 		[[good, good], undefined, /key 'chains\[1\]\.name': value 'alpha' is the name of chains\[0\]/],
 		[[good, bad.replace("poll_ms", "pol_ms")], undefined, /key 'chains\[1\]\.pol_ms': unknown, did you mean 'chains\[1\]\.poll_ms'\?/],

@@ -164,6 +164,9 @@ static void test_cross_checks(void **state)
 #define CHAIN_B(rest) "  - {name: b, id: 2, escrow: " ESCROW ", node_id: 1, " rest "}\n"
 #define ESCROW "0x00000000000000000000000000000000DeaDBeef"
 #define LOCAL "endpoints: ['http://127.0.0.1:8545']"
+#define ESCROW_LOWER "0x00000000000000000000000000000000deadbeef"
+#define OTHER "0x00000000000000000000000000000000deadbee0"
+#define TOKENS "; allowed: TOKEN=AMOUNT: 0x and 40 hex digits, 1 to 10^38 - 1 of the smallest unit"
 #define URL "; allowed: http://host or https://host, with or without :port and path"
 
 static void test_chains(void **state)
@@ -223,6 +226,25 @@ static void test_chains(void **state)
 		{"chains:\n" CHAIN(LOCAL ", batch: {count: 101}"),
 		 {"f:4: key 'chains[0].batch.count': value '101' is out of range; allowed: 1 to "
 		  "100 settlements"}},
+		{"chains:\n" CHAIN(LOCAL ", batch: {token_payout_thresholds: [" ESCROW "=5000000]}"
+		 ),
+		 {NULL}},
+		{"chains:\n" CHAIN(LOCAL ", batch: {token_payout_thresholds: " ESCROW "=5}"),
+		 {"f:4: key 'chains[0].batch.token_payout_thresholds': value '" ESCROW
+		  "=5' is not a list: [a, b] or lines with a dash" TOKENS}},
+		{"chains:\n" CHAIN(LOCAL
+		 ) CHAIN_B("endpoints: ['http://[::1]'], batch: {token_payout_thresholds: [" ESCROW
+			   "=5, usdc=5, " ESCROW ", " OTHER "=1.5]}"),
+		 {"f:5: key 'chains[1].batch.token_payout_thresholds[1]': value 'usdc=5' does not "
+		  "start with 0x" TOKENS,
+		  "f:5: key 'chains[1].batch.token_payout_thresholds[2]': value '" ESCROW
+		  "' has no = between a token and an amount" TOKENS,
+		  "f:5: key 'chains[1].batch.token_payout_thresholds[3]': value '" OTHER
+		  "=1.5' has an amount that is not a whole number in decimal digits" TOKENS}},
+		{"chains:\n" CHAIN(LOCAL ", batch: {token_payout_thresholds: [" ESCROW "=5, " OTHER
+					 "=7, " ESCROW_LOWER "=6]}"),
+		 {"f:4: key 'chains[0].batch.token_payout_thresholds[2]': value '" ESCROW_LOWER
+		  "' has a threshold in token_payout_thresholds[0]; allowed: each token once"}},
 		{"chains:\n" CHAIN(LOCAL ", Name: x"),
 		 {"f:4: key 'chains[0].\"Name\"': unknown; allowed: name, id, endpoints, escrow, "
 		  "node_id, deployed_block, key_file, password_file, poll_ms, fee_ceiling_gwei, "

@@ -67,6 +67,8 @@ struct row {
 	const char *written; // NULL = refused
 };
 
+#define TOKENS "chains[].batch.token_payout_thresholds"
+#define DIGITS_38 "99999999999999999999999999999999999999"
 #define ADDRESS "0x00000000000000000000000000000000DeaDBeef"
 
 static void test_texts(void **state)
@@ -174,6 +176,22 @@ static void test_texts(void **state)
 		{"chains[].escrow", "0x00000000000000000000000000000000deadbeeg", NULL},
 		{"chains[].escrow", "00000000000000000000000000000000deadbeef00", NULL},
 		{"chains[].escrow", "0x0000000000000000000000000000000000000000", NULL},
+		{TOKENS, ADDRESS "=1", ADDRESS "=1"},
+		{TOKENS, ADDRESS "=" DIGITS_38, ADDRESS "=" DIGITS_38},
+		{TOKENS, ADDRESS "=" DIGITS_38 "0", NULL},
+		{TOKENS, ADDRESS "=0", NULL},
+		{TOKENS, ADDRESS "=01", NULL},
+		{TOKENS, ADDRESS "=", NULL},
+		{TOKENS, ADDRESS "=1.5", NULL},
+		{TOKENS, ADDRESS "=-1", NULL},
+		{TOKENS, ADDRESS "=1=1", NULL},
+		{TOKENS, ADDRESS " = 1", NULL},
+		{TOKENS, ADDRESS, NULL},
+		{TOKENS, "=1", NULL},
+		{TOKENS, "usdc=1", NULL},
+		{TOKENS, ADDRESS "0=1", NULL},
+		{TOKENS, "0x00000000000000000000000000000000deadbee=1", NULL},
+		{TOKENS, "0x0000000000000000000000000000000000000000=1", NULL},
 		{"worker.count", "+1", NULL},
 		{"worker.count", "1e1", NULL},
 		{"worker.count", "0x1", NULL},
