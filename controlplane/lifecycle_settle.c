@@ -154,8 +154,9 @@ static enum chain_call_kind decide(
 			max_u64(min_u64(used_bytes, purchase->voucher_bytes), paid_bytes);
 	else if (item->bytes_used > max_u64(purchase->voucher_bytes, paid_bytes))
 		return CHAIN_CALL_PROPOSE;
-	// What is paid already needs no signature again.
-	if (item->bytes_used == paid_bytes)
+	// Without a voucher the contract takes exactly what is claimed; but a claim may be reorganised out,
+	// so a voucher that covers it goes along.
+	if (item->bytes_used == 0 || item->bytes_used > purchase->voucher_bytes)
 		strip_voucher(item);
 	return CHAIN_CALL_FINALIZE;
 }

@@ -39,6 +39,24 @@ static void test_voucher_to_the_end(void **state)
 	assert_state(story, SESSION_SETTLED);
 }
 
+// The operator claimed by hand what the voucher covers. A branch without the claim takes the settlement too.
+static void test_claimed_by_hand(void **state)
+{
+	struct story *story = *state;
+	struct session_error err;
+
+	create(story, PURCHASE_VOUCHER, 10 * GB);
+	connect(story);
+	pass(story, 70000);
+	assert_int_equal(post_bytes(story, 70000), 0);
+	say(story, (struct chain_event){.kind = CHAIN_EVENT_CLAIMED, .bytes = 70000});
+	assert_int_equal(bought(story).claimed_bytes, 70000);
+	unwind(story, story->block - 1);
+	assert_int_equal(lifecycle_end(story->life, story->id, "ended by the buyer", &err), 0);
+	settle_down(story);
+	assert_item(story, CHAIN_CALL_FINALIZE, 70000, 70000);
+}
+
 // The buyer stops signing: waits, never ends before the patience, and is settled with the newest.
 static void test_patience(void **state)
 {
@@ -125,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_voucher_to_the_end),
+		TEST(test_claimed_by_hand),
 		TEST(test_patience),
 		TEST(test_bad_vouchers),
 		TEST(test_used_up_with_vouchers),
