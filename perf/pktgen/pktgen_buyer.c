@@ -161,6 +161,16 @@ static const char *response_read(
 	return NULL;
 }
 
+// An initiation that nobody answered in time was sent again, with keys of its own.
+static bool is_late_response(
+	const struct pktgen_buyer *buyer, const struct wg_message_response *message
+)
+{
+	uint32_t index = le32toh(message->receiver_index);
+
+	return index < buyer->index && (buyer->index - index) % BUYER_INDEX_STEP == 0;
+}
+
 // Section 5.4.7.
 static const char *cookie_read(
 	struct pktgen_buyer *buyer, const struct wg_message_cookie_reply *message
@@ -229,6 +239,11 @@ int pktgen_buyer_read(
 	*why = "message of an unknown type or length";
 	switch (wg_message_classify(message, len)) {
 	case WG_MESSAGE_RESPONSE:
+		if (is_late_response(buyer, (const struct wg_message_response *)message)) {
+			buyer->late_responses++;
+			*why = NULL;
+			break;
+		}
 		*why = response_read(buyer, (const struct wg_message_response *)message);
 		break;
 	case WG_MESSAGE_COOKIE_REPLY:

@@ -13,6 +13,8 @@
 
 // Counters of the node that the buyer has seen, to prove that none comes twice.
 #define BUYER_WINDOW 65536
+// From the index of one initiation to that of the next, so that an answer that comes too late is known.
+#define BUYER_INDEX_STEP 0x10000u
 
 struct pktgen_buyer {
 	uint8_t private_key[32], public_key[32], node_public_key[32];
@@ -42,6 +44,7 @@ struct pktgen_buyer {
 	uint64_t in_arrived_pkts, in_arrived_bytes;
 	uint64_t keepalives;
 	uint64_t handshakes;
+	uint64_t late_responses; // to initiations that were given up
 };
 
 // Derives the keys of buyer `i` of a seed, so that a test can name them before the generator runs.

@@ -37,6 +37,12 @@ static const char usage[] =
 	"                        1420\n"
 	"  --packets N           of each buyer (default 100)\n"
 	"  --rate PPS            of all buyers together; 0 = as fast as it goes (default 10000)\n"
+	"  --window N            no more are sent while N are under way; 0 = no bound (default). "
+	"Below "
+	"the\n"
+	"                        depth of every queue, none is lost to a thread that waits for its "
+	"CPU\n"
+	"  --stop-file FILE      ends the sending when it exists\n"
 	"  --one-way             the internet side does not answer\n"
 	"  --listen-port PORT    of the node (default 51820)\n"
 	"  --timeout SEC         for the whole run (default 60)\n"
@@ -72,6 +78,8 @@ enum option_id {
 	O_SIZE,
 	O_PACKETS,
 	O_RATE,
+	O_WINDOW,
+	O_STOP_FILE,
 	O_ONE_WAY,
 	O_LISTEN_PORT,
 	O_TIMEOUT,
@@ -95,6 +103,8 @@ static const struct option long_options[] = {
 	{"size", required_argument, NULL, O_SIZE},
 	{"packets", required_argument, NULL, O_PACKETS},
 	{"rate", required_argument, NULL, O_RATE},
+	{"window", required_argument, NULL, O_WINDOW},
+	{"stop-file", required_argument, NULL, O_STOP_FILE},
 	{"one-way", no_argument, NULL, O_ONE_WAY},
 	{"listen-port", required_argument, NULL, O_LISTEN_PORT},
 	{"timeout", required_argument, NULL, O_TIMEOUT},
@@ -204,6 +214,11 @@ static int parse_option(struct options *options, int id, const char *name, const
 		return parse_number(name, value, UINT32_MAX, &conf->n_packets);
 	case O_RATE:
 		return parse_number(name, value, UINT32_MAX, &conf->rate_pps);
+	case O_WINDOW:
+		return parse_number(name, value, UINT32_MAX, &conf->window_pkts);
+	case O_STOP_FILE:
+		conf->stop_file = value;
+		break;
 	case O_ONE_WAY:
 		conf->is_two_way = false;
 		break;
@@ -344,6 +359,7 @@ static int report(const struct pktgen_run *run, const char *per_session)
 		sum.in_arrived_pkts += buyer->in_arrived_pkts;
 		sum.in_arrived_bytes += buyer->in_arrived_bytes;
 		sum.handshakes += buyer->handshakes;
+		sum.late_responses += buyer->late_responses;
 		if (file != NULL)
 			fprintf(file,
 				"%u %lu %lu %lu %lu\n",
@@ -355,12 +371,14 @@ static int report(const struct pktgen_run *run, const char *per_session)
 	}
 	if (file != NULL && fclose(file) != 0)
 		return 1;
-	printf("{\"buyers\":%u,\"handshakes\":%lu,\"out_sent_pkts\":%lu,\"out_sent_bytes\":%lu,"
+	printf("{\"buyers\":%u,\"handshakes\":%lu,\"late_responses\":%lu,\"out_sent_pkts\":%lu,"
+	       "\"out_sent_bytes\":%lu,"
 	       "\"out_arrived_pkts\":%lu,\"out_arrived_bytes\":%lu,\"in_sent_pkts\":%lu,"
 	       "\"in_sent_bytes\":%lu,\"in_arrived_pkts\":%lu,\"in_arrived_bytes\":%lu,"
 	       "\"tx_refused\":%lu,\"bad\":%lu,\"bad_why\":\"%s\"}\n",
 	       run->n_buyers,
 	       sum.handshakes,
+	       sum.late_responses,
 	       sum.out_sent_pkts,
 	       sum.out_sent_bytes,
 	       sum.out_arrived_pkts,

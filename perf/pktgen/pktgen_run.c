@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define BURST 32
 #define DESCRIPTORS 1024
@@ -19,7 +20,10 @@
 #define REMOTE_PORT 9000
 #define INNER_PORT 5000
 #define RETRY_NS 1000000000ull // of ARP requests and initiations
-#define QUIET_NS 500000000ull // nothing arrived for so long: nothing is under way any more
+#define STOP_PKTS 64 // so many are sent from one look for the stop file to the next
+#define LOST_NS 30000000000ull // what is under way for so long does not come any more
+// Nothing arrived for so long: nothing more will; four times that while some have not arrived.
+#define QUIET_NS 500000000ull
 
 uint64_t pktgen_run_now_ns(void)
 {
@@ -196,6 +200,7 @@ static void internet_read(struct pktgen_run *run, const struct pktgen_packet *pa
 		return;
 	}
 	struct pktgen_buyer *buyer = &run->buyers[packet->mark.buyer];
+	run->n_under_way--;
 	buyer->out_arrived_pkts++;
 	buyer->out_arrived_bytes += packet->total_len;
 	if (!run->conf.is_two_way)
@@ -211,6 +216,7 @@ static void internet_read(struct pktgen_run *run, const struct pktgen_packet *pa
 	ether_write(run, SIDE_INTERNET, frame);
 	pktgen_frame_build(frame + FRAME_ETHER_BYTES, &reply);
 	if (frame_send(run, SIDE_INTERNET, frame, FRAME_ETHER_BYTES + reply.total_len)) {
+		run->n_under_way++;
 		buyer->in_sent_pkts++;
 		buyer->in_sent_bytes += reply.total_len;
 	}
@@ -230,6 +236,7 @@ static void inner_read(struct pktgen_run *run, uint32_t i, const uint8_t *inner,
 	else if (!packet.mark.is_reply || packet.src_be != run->conf.remote_be)
 		bad(run, "packet in the tunnel that the internet side did not send");
 	else {
+		run->n_under_way--;
 		buyer->in_arrived_pkts++;
 		buyer->in_arrived_bytes += packet.total_len;
 	}
@@ -357,7 +364,7 @@ static void buyer_place(struct pktgen_run *run, uint32_t i)
 	memcpy(buyer->node_public_key, run->conf.node_public_key, 32);
 	buyer->addr_be = htonl(ntohl(run->conf.first_buyer_be) + i % run->conf.n_buyer_addresses);
 	buyer->port = (uint16_t)(BUYER_PORT + i);
-	buyer->index = 0x10000 + i;
+	buyer->index = i;
 }
 
 // Few at a time, so that the node's handshake queue is not what is measured.
@@ -376,6 +383,7 @@ int pktgen_run_connect(struct pktgen_run *run)
 			struct wg_message_initiation message;
 			if (run->buyers[i].is_connected)
 				continue;
+			run->buyers[i].index += BUYER_INDEX_STEP;
 			pktgen_buyer_initiate(&run->buyers[i], unix_ns(), &message);
 			message_send(run, &run->buyers[i], (uint8_t *)&message, sizeof(message));
 		}
@@ -431,6 +439,28 @@ static void buyer_send(struct pktgen_run *run, uint32_t i)
 	buyer->out_sent_pkts++;
 	buyer->out_sent_bytes += packet.total_len;
 	run->n_sent++;
+	run->n_under_way++;
+}
+
+static bool is_window_full(const struct pktgen_run *run)
+{
+	return run->conf.window_pkts != 0 && run->n_under_way >= run->conf.window_pkts;
+}
+
+// Whether the n-th packet, from 0, has to wait: for its time, or for others to arrive.
+static bool is_early(const struct pktgen_run *run, uint64_t n, uint64_t start_ns)
+{
+	uint64_t rate_pps = run->conf.rate_pps;
+
+	if (is_window_full(run))
+		return pktgen_run_now_ns() - run->last_arrival_ns < LOST_NS;
+	return rate_pps != 0 && pktgen_run_now_ns() - start_ns < n * 1000000000ull / rate_pps;
+}
+
+static bool is_stopped(const struct pktgen_run *run, uint64_t n)
+{
+	return run->conf.stop_file != NULL && n % STOP_PKTS == 0 &&
+		access(run->conf.stop_file, F_OK) == 0;
 }
 
 int pktgen_run_traffic(struct pktgen_run *run)
@@ -439,19 +469,23 @@ int pktgen_run_traffic(struct pktgen_run *run)
 	uint64_t start_ns = pktgen_run_now_ns();
 
 	run->last_arrival_ns = start_ns;
-	for (uint64_t n = 0; n < n_total; n++) {
+	for (uint64_t n = 0; n < n_total && !is_stopped(run, n); n++) {
 		buyer_send(run, (uint32_t)(n % run->n_buyers));
 		do {
 			receive(run);
-		} while (run->conf.rate_pps != 0 &&
-			 pktgen_run_now_ns() - start_ns <
-				 (n + 1) * 1000000000ull / run->conf.rate_pps);
+		} while (is_early(run, n + 1, start_ns) && !is_late(run));
+		if (is_window_full(run)) {
+			fprintf(stderr, "pktgen: %lu packets did not arrive\n", run->n_under_way);
+			return -ETIMEDOUT;
+		}
 		if (is_late(run)) {
 			fprintf(stderr, "pktgen: %lu of %lu packets sent in time\n", n, n_total);
 			return -ETIMEDOUT;
 		}
 	}
-	while (pktgen_run_now_ns() - run->last_arrival_ns < QUIET_NS && !is_late(run))
+	while (pktgen_run_now_ns() - run->last_arrival_ns <
+		       (run->n_under_way == 0 ? QUIET_NS : 4 * QUIET_NS) &&
+	       !is_late(run))
 		receive(run);
 	return 0;
 }

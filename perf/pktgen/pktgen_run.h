@@ -29,6 +29,8 @@ struct pktgen_conf {
 	uint64_t n_packets; // each buyer sends so many
 	uint64_t rate_pps; // all buyers together; 0 = as fast as it goes
 	uint64_t timeout_sec; // for the whole run
+	uint64_t window_pkts; // at most so many are under way; 0 = no bound
+	const char *stop_file; // sending ends when it exists; may be NULL
 };
 
 struct pktgen_port {
@@ -47,6 +49,7 @@ struct pktgen_run {
 	uint64_t start_ns; // monotonic
 	uint64_t last_arrival_ns;
 	uint64_t n_sent, n_tx_refused;
+	uint64_t n_under_way; // sent by either side, not yet arrived at the other
 	uint64_t n_bad; // frames that failed a check
 	const char *bad_why; // of the last one
 };
