@@ -125,7 +125,7 @@ static void check_endpoints(const struct config_check *check, uint32_t idx)
 static void check_tokens(const struct config_check *check, uint32_t idx)
 {
 	const struct config_batch *batch = &check->config->chains[idx].batch;
-	char name[PATH_CAP - 16], path[PATH_CAP];
+	char path[PATH_CAP];
 
 	for (uint32_t i = 0; i < batch->n_token_payout_thresholds; i++) {
 		const char *token = batch->token_payout_thresholds[i].token;
@@ -133,10 +133,16 @@ static void check_tokens(const struct config_check *check, uint32_t idx)
 		for (uint32_t j = 0; j < i; j++) {
 			if (strcasecmp(batch->token_payout_thresholds[j].token, token) != 0)
 				continue;
-			snprintf(name, sizeof(name), "batch.token_payout_thresholds[%u]", i);
+			snprintf(
+				path,
+				sizeof(path),
+				"chains[%u].batch.token_payout_thresholds[%u]",
+				idx,
+				i
+			);
 			config_check_refuse(
 				check,
-				format_path(path, idx, name),
+				path,
 				token,
 				"has a threshold in token_payout_thresholds[%u]; allowed: each "
 				"token once",
