@@ -131,6 +131,32 @@ test("alerts name their chain, and end", () => with_node(async (node) => {
 	}
 }));
 
+test("a token's payout threshold in the file keeps its sessions back, and no others", () => with_node(async (node) => {
+	const { a, b } = node;
+	const { usd, ids: [inToken] } = await a.buyForToken(1, 500000n);
+	const alpha = entry("alpha", a, [a.chain.url]);
+	const refunded = (n) => until(`${n} refunded`, () => node.states().filter((x) => x === "refunded").length === n, WAIT);
+	node.write(alpha.replace("age_sec: 0", `age_sec: 0, token_payout_thresholds: [${usd.target}=1]`), entry("beta", b, [b.chain.url]));
+	await node.start();
+	a.pump(100);
+	await until("the purchase", () => node.states().includes("pending"), WAIT);
+	await a.f.send(a.f.buyer, "closeSession", [inToken]);
+	// Unused, it earns nothing; two of the native coin pass it, one after the other.
+	for (let i = 1; i <= 2; i++) {
+		const id = await a.f.buy();
+		await until("the next purchase", () => node.states().includes("pending"), WAIT);
+		await a.f.send(a.f.buyer, "closeSession", [id]);
+		await refunded(i);
+	}
+	assert.equal((await a.settled()).has(inToken), false, "settled below its threshold");
+	node.control.kill("SIGKILL");
+	await node.ended;
+	node.write(alpha, entry("beta", b, [b.chain.url]));
+	await node.start();
+	await refunded(3);
+	assert.equal((await a.settled()).get(inToken).length, 1);
+}));
+
 test("what stands in the way of a chain is named at the start", () => with_node(async (node) => {
 	const { a, b } = node;
 	const wrong = (s) => s.replace(/(0x.*?)([a-f])/, (_, head, c) => head + c.toUpperCase());

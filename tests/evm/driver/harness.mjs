@@ -11,8 +11,8 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ethers } from "ethers";
-import { Chain, startChain } from "../chain.mjs";
-import { Fixture, GB, NATIVE, NO_VOUCHER, PRICE, ROOT, split } from "../fixture.mjs";
+import { Chain, mocks, startChain } from "../chain.mjs";
+import { Fixture, GB, NATIVE, NO_PERMIT, NO_VOUCHER, PRICE, ROOT, split } from "../fixture.mjs";
 
 export { delay, GB, NATIVE, PRICE, ROOT, split };
 
@@ -104,6 +104,22 @@ export class Settlement {
 			list.push(await this.request(id, bytes));
 		}
 		return list;
+	}
+
+	// A token that the node sells for, and n sessions of ten GB that were paid in it.
+	async buyForToken(n, pricePerGB) {
+		const usd = await this.chain.deploy(mocks().Stablecoin);
+		const cost = 10n * pricePerGB;
+		await this.chain.send(this.f.registry, this.f.operator, "setPrice", [this.f.nodeId, usd.target, pricePerGB]);
+		await this.chain.send(usd, this.f.buyer, "mint", [this.f.buyer, BigInt(n) * cost]);
+		await this.chain.send(usd, this.f.buyer, "approve", [this.f.escrow.target, BigInt(n) * cost]);
+		const ids = [];
+		for (let i = 0; i < n; i++) {
+			const { asset, ...order } = await this.f.order({ asset: usd.target });
+			const receipt = await this.f.send(this.f.buyer, "createSessionWithToken", [order, usd.target, cost, NO_PERMIT]);
+			ids.push(receipt.events.find((e) => e.name === "SessionCreated").args.sessionId);
+		}
+		return { usd, ids };
 	}
 
 	async request(id, bytes, changes = {}) {

@@ -6,8 +6,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ethers } from "ethers";
 import { GB, Kind, NO_VOUCHER, PRICE, ROOT, Settlement, split, start } from "./harness.mjs";
-import { mocks } from "../chain.mjs";
-import { NO_PERMIT } from "../fixture.mjs";
 import { Liar } from "./liar.mjs";
 
 const ATTESTED = { mode: 1 };
@@ -272,16 +270,7 @@ scenario("a reorganisation after done takes claims, proposals and ends back; all
 
 scenario("each asset has its own threshold, and none is paid by another's value", async (s) => {
 	const price = 500000n; // of a token with six decimals
-	const usd = await s.chain.deploy(mocks().Stablecoin);
-	await s.chain.send(s.f.registry, s.f.operator, "setPrice", [s.f.nodeId, usd.target, price]);
-	await s.chain.send(usd, s.f.buyer, "mint", [s.f.buyer, 20n * price]);
-	await s.chain.send(usd, s.f.buyer, "approve", [s.f.escrow.target, 20n * price]);
-	const tokens = [];
-	for (let i = 0; i < 2; i++) {
-		const { asset, ...order } = await s.f.order({ asset: usd.target });
-		const receipt = await s.f.send(s.f.buyer, "createSessionWithToken", [order, usd.target, 10n * price, NO_PERMIT]);
-		tokens.push(receipt.events.find((e) => e.name === "SessionCreated").args.sessionId);
-	}
+	const { usd, ids: tokens } = await s.buyForToken(2, price);
 	const native = await s.f.buy();
 	const value = split(5n * GB, 10n * GB, price).operator;
 	const line = (id) => s.request(id, 5n * GB, { asset: usd.target, value });
