@@ -375,7 +375,7 @@ static int report(const struct pktgen_run *run, const char *per_session)
 	       "\"out_sent_bytes\":%lu,"
 	       "\"out_arrived_pkts\":%lu,\"out_arrived_bytes\":%lu,\"in_sent_pkts\":%lu,"
 	       "\"in_sent_bytes\":%lu,\"in_arrived_pkts\":%lu,\"in_arrived_bytes\":%lu,"
-	       "\"tx_refused\":%lu,\"bad\":%lu,\"bad_why\":\"%s\"}\n",
+	       "\"tx_refused\":%lu,\"silence_ms\":%lu,\"bad\":%lu,\"bad_why\":\"%s\"}\n",
 	       run->n_buyers,
 	       sum.handshakes,
 	       sum.late_responses,
@@ -388,6 +388,7 @@ static int report(const struct pktgen_run *run, const char *per_session)
 	       sum.in_arrived_pkts,
 	       sum.in_arrived_bytes,
 	       run->n_tx_refused,
+	       run->silence_ns / 1000000,
 	       run->n_bad,
 	       run->bad_why != NULL ? run->bad_why : "");
 	return run->n_bad != 0;

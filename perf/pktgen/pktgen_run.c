@@ -302,6 +302,15 @@ static void frame_read(struct pktgen_run *run, enum pktgen_side side, uint8_t *f
 		internet_read(run, &packet);
 }
 
+static void arrival_note(struct pktgen_run *run)
+{
+	uint64_t now_ns = pktgen_run_now_ns();
+
+	if (run->n_under_way != 0 && now_ns - run->last_arrival_ns > run->silence_ns)
+		run->silence_ns = now_ns - run->last_arrival_ns;
+	run->last_arrival_ns = now_ns;
+}
+
 static void receive(struct pktgen_run *run)
 {
 	struct rte_mbuf *pkts[BURST];
@@ -310,7 +319,7 @@ static void receive(struct pktgen_run *run)
 		uint16_t n = rte_eth_rx_burst(run->ports[side].id, 0, pkts, BURST);
 
 		if (n != 0)
-			run->last_arrival_ns = pktgen_run_now_ns();
+			arrival_note(run);
 		for (uint16_t i = 0; i < n; i++) {
 			frame_read(
 				run, side, rte_pktmbuf_mtod(pkts[i], uint8_t *), pkts[i]->data_len
@@ -466,7 +475,7 @@ static bool is_stopped(const struct pktgen_run *run, uint64_t n)
 int pktgen_run_traffic(struct pktgen_run *run)
 {
 	uint64_t n_total = run->conf.n_packets * run->n_buyers;
-	uint64_t start_ns = pktgen_run_now_ns();
+	uint64_t start_ns = pktgen_run_now_ns(), quiet_ns;
 
 	run->last_arrival_ns = start_ns;
 	for (uint64_t n = 0; n < n_total && !is_stopped(run, n); n++) {
@@ -483,9 +492,9 @@ int pktgen_run_traffic(struct pktgen_run *run)
 			return -ETIMEDOUT;
 		}
 	}
-	while (pktgen_run_now_ns() - run->last_arrival_ns <
-		       (run->n_under_way == 0 ? QUIET_NS : 4 * QUIET_NS) &&
-	       !is_late(run))
+	do {
 		receive(run);
+		quiet_ns = run->n_under_way == 0 ? QUIET_NS : 4 * QUIET_NS;
+	} while (pktgen_run_now_ns() - run->last_arrival_ns < quiet_ns && !is_late(run));
 	return 0;
 }

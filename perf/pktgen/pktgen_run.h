@@ -48,6 +48,7 @@ struct pktgen_run {
 	struct pktgen_port ports[N_SIDE];
 	uint64_t start_ns; // monotonic
 	uint64_t last_arrival_ns;
+	uint64_t silence_ns; // the longest without an arrival while packets were under way
 	uint64_t n_sent, n_tx_refused;
 	uint64_t n_under_way; // sent by either side, not yet arrived at the other
 	uint64_t n_bad; // frames that failed a check

@@ -158,6 +158,7 @@ sent() { # NAME: of the generator's sums
 expect_eq "packets that arrived outbound" "$(sent out_arrived_pkts)" "$(sent out_sent_pkts)"
 expect_eq "packets that arrived inbound" "$(sent in_arrived_pkts)" "$(sent out_arrived_pkts)"
 expect_eq "packets that the node's queue refused" "$(sent tx_refused)" 0
+expect_between "milliseconds without a packet" "$(sent silence_ms)" 0 4999 # as long as a heartbeat may take
 expect_eq "buyers' handshakes" "$(sent handshakes)" $n_sessions
 expect_eq "handshakes confirmed" "$(dp_total handshakes_completed)" $n_sessions
 expect_accounted
