@@ -631,6 +631,13 @@ echo_flow() {
 		>"$tmp/flow.json"
 }
 
+# expect_flow PACKETS: all of them came back, once. Otherwise the counters of each hop say where they are.
+expect_flow() {
+	[ "$(flow_get sent)" = "$1" ] && [ "$(flow_get lost)" = 0 ] && [ "$(flow_get doubled)" = 0 ] && return
+	losses_end >/dev/null
+	fail "datagrams: $(cat "$tmp/flow.json"); lost on the way: $(tr '\n' ' ' <"$tmp/losses")"
+}
+
 flow_get() { # lost, doubled, ...
 	jq ".$1" "$tmp/flow.json"
 }
