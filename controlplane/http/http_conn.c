@@ -27,6 +27,7 @@ struct http_conn {
 	bool is_deferred; // the reply comes later
 	bool is_answered; // a deferred reply has come and is to be written
 	bool is_body_due; // libwebsockets ends even a body of 0 bytes, when the reply stands already
+	bool is_behind; // the next request was here before this one was answered
 	bool is_live; // a WebSocket now
 	struct http_live live;
 	struct http_exchange exchange;
@@ -64,6 +65,16 @@ static enum http_exchange_next conn_begin(struct http_conn *conn, bool is_upgrad
 
 // ---- its reply -------------------------------------------------------------------------------
 
+// Whether another request came before this one was answered: after a transaction libwebsockets keeps its table
+// of headers for one that it has read already, and that function writes only when there is a table.
+static bool has_next_request(const struct http_conn *conn)
+{
+	char text[] = "?";
+
+	(void)lws_hdr_custom_copy(conn->wsi, text, sizeof(text), "x:", 2);
+	return text[0] == '\0';
+}
+
 // Returns: -1 to close the connection, as libwebsockets wants it.
 static int conn_finish(struct http_conn *conn)
 {
@@ -74,6 +85,7 @@ static int conn_finish(struct http_conn *conn)
 	conn_set_deadline(conn, conn->pool->conf.idle_timeout_sec);
 	if (must_close || lws_http_transaction_completed(conn->wsi))
 		return -1;
+	conn->is_behind = has_next_request(conn);
 	return 0;
 }
 
@@ -375,6 +387,11 @@ int http_conn_callback(
 	switch ((int)reason) {
 	case LWS_CALLBACK_HTTP:
 		conn->is_body_due = conn_begin(conn, false) == HTTP_EXCHANGE_BODY;
+		// Of a body that it has read together with what was before, libwebsockets 4.1 looks
+		// for the end for ever. Who sends requests behind one another is ready for an end
+		// of the connection (RFC 9112 section 9.3.2).
+		if (conn->is_body_due && conn->is_behind)
+			return -1;
 		return conn->is_body_due ? 0 : conn_reply(conn);
 	case LWS_CALLBACK_HTTP_BODY:
 		if (conn->is_body_due)
