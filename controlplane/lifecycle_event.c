@@ -198,6 +198,23 @@ static void apply_top_up(
 	session_store_audit(txn, now_ns(life), session->id, "top-up", detail);
 }
 
+static void apply_claim(struct purchase *purchase, const struct chain_event *event)
+{
+	if (event->bytes <= purchase->claimed_bytes)
+		return; // told twice
+	if (purchase->n_claims == PURCHASE_CLAIMS_MAX) {
+		memmove(purchase->claims,
+			purchase->claims + 1,
+			(PURCHASE_CLAIMS_MAX - 1) * sizeof(purchase->claims[0]));
+		purchase->n_claims--;
+	}
+	purchase->claims[purchase->n_claims++] = (struct purchase_claim){
+		.block_number = event->block_number,
+		.bytes_before = purchase->claimed_bytes,
+	};
+	purchase->claimed_bytes = event->bytes;
+}
+
 static void apply_settled(struct purchase *purchase, const struct chain_event *event)
 {
 	purchase->settled_block = event->block_number;
@@ -226,8 +243,7 @@ static bool apply_known(
 		purchase->reclaim_from_sec = event->deadline_sec;
 		return lifecycle_stop_serving(life, txn, session, "closed by the buyer on chain");
 	case CHAIN_EVENT_CLAIMED:
-		if (event->bytes > purchase->claimed_bytes)
-			purchase->claimed_bytes = event->bytes;
+		apply_claim(purchase, event);
 		return false;
 	case CHAIN_EVENT_PROPOSED:
 		purchase->proposed_block = event->block_number;
@@ -346,6 +362,8 @@ static void undo_settlement(uint64_t to, struct purchase *purchase)
 
 	if (purchase->settled_block > to)
 		apply_settled(purchase, &nothing);
+	while (purchase->n_claims > 0 && purchase->claims[purchase->n_claims - 1].block_number > to)
+		purchase->claimed_bytes = purchase->claims[--purchase->n_claims].bytes_before;
 	if (purchase->proposed_block > to) {
 		purchase->proposed_block = 0;
 		purchase->proposed_bytes = 0;

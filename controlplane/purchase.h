@@ -12,8 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PURCHASE_TOP_UPS_MAX \
-	16 // undoable ones; deeper than any reorganisation that anybody survives
+// Undoable ones; deeper than any reorganisation that anybody survives.
+#define PURCHASE_TOP_UPS_MAX 16
+#define PURCHASE_CLAIMS_MAX 16
 
 #define PURCHASE_GRACE_MIN_SEC (6 * 3600) // the contract's shortest grace
 
@@ -25,6 +26,11 @@ struct purchase_top_up {
 	uint64_t block_number;
 	uint64_t bytes_before; // bought until then
 	uint64_t expires_before_sec;
+};
+
+struct purchase_claim {
+	uint64_t block_number;
+	uint64_t bytes_before; // claimed until then
 };
 
 struct purchase {
@@ -51,6 +57,8 @@ struct purchase {
 	uint64_t resolve_until_sec; // of the dispute: the attestor's time
 	uint64_t accepted_bytes; // by the buyer in the dispute
 	uint64_t claimed_bytes; // highest claim that the contract took
+	uint64_t n_claims;
+	struct purchase_claim claims[PURCHASE_CLAIMS_MAX]; // oldest first
 	// Settled by whomever, as the contract said; it counts when it is deep enough.
 	uint64_t settled_block; // 0: it was not
 	uint64_t settled_bytes;

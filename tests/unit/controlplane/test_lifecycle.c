@@ -111,6 +111,33 @@ static void test_top_up_reorganised(void **state)
 	assert_item(story, CHAIN_CALL_PROPOSE, 2 * MB, 0); // nobody pays for more than was bought
 }
 
+// What a claim had paid is owed again when the claim is gone; of several, those beyond the branching.
+static void test_claim_reorganised(void **state)
+{
+	struct story *story = *state;
+	const struct chain_event claims[] = {
+		{.kind = CHAIN_EVENT_CLAIMED, .bytes = 1000},
+		{.kind = CHAIN_EVENT_CLAIMED, .bytes = 3000},
+		{.kind = CHAIN_EVENT_CLAIMED, .bytes = 2000}, // older, mined late: a no-op on chain
+	};
+
+	create(story, PURCHASE_VOUCHER, 2 * MB);
+	connect(story);
+	for (size_t i = 0; i < 3; i++)
+		say(story, claims[i]);
+	const uint64_t newest = story->block;
+	assert_int_equal(bought(story).claimed_bytes, 3000);
+	unwind(story, newest - 1);
+	assert_int_equal(bought(story).claimed_bytes, 3000);
+	unwind(story, newest - 2);
+	assert_int_equal(bought(story).claimed_bytes, 1000);
+	for (uint64_t i = 0; i < 2 * PURCHASE_CLAIMS_MAX; i++)
+		say(story, (struct chain_event){.kind = CHAIN_EVENT_CLAIMED, .bytes = 4000 + i});
+	assert_int_equal(bought(story).claimed_bytes, 4000 + 2 * PURCHASE_CLAIMS_MAX - 1);
+	unwind(story, story->block - 1);
+	assert_int_equal(bought(story).claimed_bytes, 4000 + 2 * PURCHASE_CLAIMS_MAX - 2);
+}
+
 static void test_creation_reorganised(void **state)
 {
 	struct story *story = *state;
@@ -278,6 +305,7 @@ int main(void)
 		TEST(test_closed_on_chain),
 		TEST(test_dispute),
 		TEST(test_top_up_reorganised),
+		TEST(test_claim_reorganised),
 		TEST(test_creation_reorganised),
 		TEST(test_read_anew_in_one_round),
 		TEST(test_created_as_another_order),
