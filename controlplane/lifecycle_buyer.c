@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What comes in by the API: the buyer's end and vouchers, the attestor's word. Loop's thread.
+// What comes in by the API: the buyer's end and vouchers, the attestor's word. Anybody may send a
+// signature, so it is verified before the store's one place for a writer is taken; only this thread
+// writes what it was verified against. Loop's thread.
 #include "controlplane/attest/attest_store.h"
 #include "controlplane/lifecycle_private.h"
 #include "controlplane/session/session_store.h"
@@ -150,10 +152,15 @@ int lifecycle_post_voucher(
 	struct db_txn txn;
 
 	*err = (struct session_error){0};
-	db_txn_begin_write(&txn, life->conf.db);
+	db_txn_begin_read(&txn, life->conf.db);
 	int rc = load_bought(&txn, session_id, &session, &purchase, err);
 	if (rc == 0)
 		rc = check_voucher(life, &session, &purchase, voucher, err);
+	db_txn_abort(&txn);
+	if (rc != 0)
+		return rc;
+	db_txn_begin_write(&txn, life->conf.db);
+	rc = load_bought(&txn, session_id, &session, &purchase, err);
 	if (rc != 0 || voucher->cumulative_bytes <= purchase.voucher_bytes) {
 		db_txn_abort(&txn);
 		if (rc == 0 && ret != NULL)
@@ -272,10 +279,15 @@ int lifecycle_post_attestation(
 	struct db_txn txn;
 
 	*err = (struct session_error){0};
-	db_txn_begin_write(&txn, life->conf.db);
+	db_txn_begin_read(&txn, life->conf.db);
 	int rc = load_bought(&txn, session_id, &session, &purchase, err);
 	if (rc == 0)
 		rc = check_attestation(life, &txn, &session, &purchase, attestation, err);
+	db_txn_abort(&txn);
+	if (rc != 0)
+		return rc;
+	db_txn_begin_write(&txn, life->conf.db);
+	rc = load_bought(&txn, session_id, &session, &purchase, err);
 	if (rc != 0 || is_same_attestation(&purchase, attestation)) {
 		db_txn_abort(&txn);
 		if (rc == 0 && ret != NULL)
