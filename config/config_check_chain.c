@@ -78,13 +78,16 @@ static void check_repeated(const struct config_check *check, uint32_t idx, uint3
 
 static bool check_loopback(const char *url)
 {
-	char shown[CONFIG_FORMAT_CAP];
-	const char *host;
+	char shown[CONFIG_FORMAT_CAP], *host;
 
 	config_format_url_shown(url, shown, sizeof(shown));
 	host = strstr(shown, "://") + 3;
-	return strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]", 5) == 0 ||
-		(strncmp(host, "localhost", 9) == 0 && (host[9] == '\0' || host[9] == ':'));
+	if (strncmp(host, "[::1]", 5) == 0)
+		return true;
+	host[strcspn(host, ":/")] = '\0';
+	// 127.example.com is a name.
+	return strcmp(host, "localhost") == 0 ||
+		(strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
 }
 
 static void check_endpoints(const struct config_check *check, uint32_t idx)

@@ -253,6 +253,10 @@ static void test_chains(void **state)
 		 {CONFIG_ROWS_WARNING
 		  "f:4: key 'chains[0].endpoints[0]': value 'http://10.0.0.1' lets whoever is on "
 		  "the way forge payments; use https"}},
+		{"chains:\n" CHAIN("endpoints: ['http://127.1.example:80', https://x]"),
+		 {CONFIG_ROWS_WARNING
+		  "f:4: key 'chains[0].endpoints[0]': value 'http://127.1.example:80' lets whoever "
+		  "is on the way forge payments; use https"}},
 		{"chains:\n" CHAIN("endpoints: [https://x]"),
 		 {CONFIG_ROWS_WARNING
 		  "f:4: key 'chains[0].endpoints': value 'one URL' leaves nobody to notice when it "
