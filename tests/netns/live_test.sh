@@ -7,39 +7,17 @@
 #
 #   live.py ── TCP, WebSocket ── tollwire-control ── dp_standin
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../../scripts/lib.sh"
+# shellcheck source=tests/netns/standin.sh
+. "$(dirname "$0")/standin.sh"
 
-build_dir=${TOLLWIRE_BUILD:-$root/build/plain}
-twctl=$build_dir/controlplane/twctl/twctl
-control=$build_dir/controlplane/tollwire-control
-standin=$build_dir/tests/netns/dp_standin
-for file in "$twctl" "$control" "$standin"; do
-	[ -x "$file" ] || die "$file is not built"
-done
-make_tmp
-mkdir "$tmp/run" "$tmp/state"
-api_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-
-cat >"$tmp/node.yaml" <<END
-node:
-  name: test-node
-  endpoint: 192.0.2.2:51820
-  runtime_dir: $tmp/run
-  state_dir: $tmp/state
-ports:
-  - {name: wan, devargs: "net_ring0", role: both, address: 198.51.100.2/24, gateway: 198.51.100.1}
-sessions:
-  max: 16
-usage:
-  poll_interval_ms: 100
-store:
-  map_size_mb: 16
+api_port=$(free_port)
+standin_conf
+cat >>"$tmp/node.yaml" <<END
 api:
   listen: 127.0.0.1:$api_port
   requests_per_minute: 100000
 END
-(umask 077 && head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$tmp/state/admin.token")
+admin_token
 start "$tmp/standin.log" "$standin" "$tmp/run"
 start "$tmp/control.log" "$control" --config "$tmp/node.yaml"
 control_pid=$started

@@ -8,27 +8,12 @@
 #   prometheus ── TLS, bearer token ── tollwire-control ── dp_standin
 #                                twctl ──┘       └── anvil
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../../scripts/lib.sh"
+# shellcheck source=tests/netns/standin.sh
+. "$(dirname "$0")/standin.sh"
 
-build_dir=${TOLLWIRE_BUILD:-$root/build/plain}
-twctl=$build_dir/controlplane/twctl/twctl
-control=$build_dir/controlplane/tollwire-control
-standin=$build_dir/tests/netns/dp_standin
-for file in "$twctl" "$control" "$standin"; do
-	[ -x "$file" ] || die "$file is not built"
-done
 command -v prometheus >/dev/null || die "prometheus is not installed"
-make_tmp
-mkdir "$tmp/run" "$tmp/state"
-
-# A port of the kernel's choice, free a moment ago.
-free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
 api_port=$(free_port)
 prometheus_port=$(free_port)
-
 chain_port=$(free_port)
 anvil=$root/tests/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil
 "$root/scripts/setup-modules"
@@ -43,20 +28,8 @@ wait_for 30 "the chain" rpc eth_chainId '[]'
 balance_wei=1234500000000000000
 rpc anvil_setBalance "[\"$(jq -r '.available_accounts[0]' "$tmp/anvil.json")\", \"$(printf '0x%x' $balance_wei)\"]" >/dev/null
 
-cat >"$tmp/node.yaml" <<END
-node:
-  name: test-node
-  endpoint: 192.0.2.2:51820
-  runtime_dir: $tmp/run
-  state_dir: $tmp/state
-ports:
-  - {name: wan, devargs: "net_ring0", role: both, address: 198.51.100.2/24, gateway: 198.51.100.1}
-sessions:
-  max: 16
-usage:
-  poll_interval_ms: 100
-store:
-  map_size_mb: 16
+standin_conf
+cat >>"$tmp/node.yaml" <<END
 chains:
   - name: anvil
     id: 31337
@@ -71,7 +44,7 @@ END
 (umask 077 && jq -r '.private_keys[0]' "$tmp/anvil.json" >"$tmp/state/settler.key")
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=node \
 	-addext subjectAltName=IP:127.0.0.1 -keyout "$tmp/state/tls.key" -out "$tmp/state/tls.crt" 2>/dev/null
-(umask 077 && head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$tmp/state/admin.token")
+admin_token
 
 start "$tmp/standin.log" "$standin" "$tmp/run"
 standin_pid=$started

@@ -8,35 +8,10 @@
 #   twctl ── UNIX socket ── tollwire-control ── command ring ── dp_standin
 #     └────────────────────── counters, read-only ─────────────────┘
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../../scripts/lib.sh"
+# shellcheck source=tests/netns/standin.sh
+. "$(dirname "$0")/standin.sh"
 
-build_dir=${TOLLWIRE_BUILD:-$root/build/plain}
-twctl=$build_dir/controlplane/twctl/twctl
-control=$build_dir/controlplane/tollwire-control
-standin=$build_dir/tests/netns/dp_standin
-for file in "$twctl" "$control" "$standin"; do
-	[ -x "$file" ] || die "$file is not built"
-done
-make_tmp
-mkdir "$tmp/run" "$tmp/state"
-
-cat >"$tmp/node.yaml" <<END
-node:
-  name: test-node
-  endpoint: 192.0.2.2:51820
-  runtime_dir: $tmp/run
-  state_dir: $tmp/state
-ports:
-  - {name: wan, devargs: "net_ring0", role: both, address: 198.51.100.2/24, gateway: 198.51.100.1}
-sessions:
-  max: 16
-usage:
-  poll_interval_ms: 100
-  checkpoint_bytes: 100000
-store:
-  map_size_mb: 16
-END
+standin_conf "checkpoint_bytes: 100000"
 
 # ---- asserting -------------------------------------------------------------------------------
 
