@@ -257,3 +257,14 @@ bool api_get_state(
 	);
 	return false;
 }
+
+void api_reply_page(struct http_reply *reply, struct json_writer *writer, uint64_t next_id)
+{
+	json_end(writer);
+	if (next_id == 0)
+		json_put_null(writer, "next_id");
+	else
+		json_put_count(writer, "next_id", next_id);
+	json_end(writer);
+	http_reply_json(reply, 200, writer);
+}

@@ -73,6 +73,10 @@ bool api_get_state(
 	struct http_reply *reply
 );
 
+// Sends a page of a listing whose array is still open in its object: ends both, with next_id, where the
+// next page begins; 0: this was the last one.
+void api_reply_page(struct http_reply *reply, struct json_writer *writer, uint64_t next_id);
+
 // The tables of the api_*.c files.
 extern const struct http_route api_node_routes[];
 extern const size_t api_node_n_routes;

@@ -83,13 +83,7 @@ static void list_sessions(void *ctx, const struct http_request *request, struct 
 		    request->caller.buyer_chain == session.identity.chain)
 			api_session_json_put(&writer, NULL, control, &session);
 	}
-	json_end(&writer);
-	if (n <= (int)limit)
-		json_put_null(&writer, "next_id");
-	else
-		json_put_count(&writer, "next_id", ids[limit]);
-	json_end(&writer);
-	http_reply_json(reply, 200, &writer);
+	api_reply_page(reply, &writer, n <= (int)limit ? 0 : ids[limit]);
 }
 
 const struct http_route api_buyer_routes[] = {

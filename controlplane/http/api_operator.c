@@ -169,13 +169,7 @@ static void list_shares(void *ctx, const struct http_request *request, struct ht
 		);
 		return;
 	}
-	json_end(&list.writer);
-	if (list.next_id == 0)
-		json_put_null(&list.writer, "next_id");
-	else
-		json_put_count(&list.writer, "next_id", list.next_id);
-	json_end(&list.writer);
-	http_reply_json(reply, 200, &list.writer);
+	api_reply_page(reply, &list.writer, list.next_id);
 }
 
 // ---- /operator/earnings ----------------------------------------------------------------------
