@@ -36,13 +36,13 @@ server=198.51.100.10
 
 # ---- asserting -------------------------------------------------------------------------------
 
-# fail TEXT...: what was wrong, and the logs of the node.
+# fail TEXT...: the logs of the node, and what was wrong where a long output is read first: at its end.
 fail() {
-	say "FAILED: $*"
 	local log
 	for log in "$tmp"/*.log; do
 		[ -s "$log" ] && { echo "--- $log" && tail -n 15 "$log"; } >&2
 	done
+	say "FAILED: $*"
 	exit 1
 }
 
