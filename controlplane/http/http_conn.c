@@ -116,9 +116,14 @@ static int conn_write_body(struct http_conn *conn)
 }
 
 // The connection waits for its reply, longer than for a client: whoever defers has a time-out of its own.
+// Meanwhile nothing is read from it: what libwebsockets 4.1 has read and cannot use yet keeps the loop
+// from sleeping. That stops no connection whose next request was read already; such a one ends.
 static int conn_defer(struct http_conn *conn)
 {
+	if (conn->is_behind)
+		return -1;
 	conn->is_deferred = true;
+	lws_rx_flow_control(conn->wsi, 0);
 	lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0);
 	conn_set_deadline(conn, DEFERRED_MAX_SEC);
 	return 0;
@@ -369,6 +374,8 @@ void http_conn_answer(struct http_conn_pool *pool, uint64_t ticket, struct http_
 		http_exchange_answer(&conn->exchange, reply);
 		conn->is_answered = true;
 		conn_set_deadline(conn, pool->conf.request_timeout_sec);
+		// First: a connection that is not read from is told of no writability either.
+		lws_rx_flow_control(conn->wsi, 1);
 		lws_callback_on_writable(conn->wsi);
 		return;
 	}

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_CONNECTIONS 8
@@ -148,6 +149,15 @@ static void expect(int fd, int status, const char *want)
 	assert_string_equal(body, want);
 }
 
+// Of /count, whatever it counts: connections that were closed may still be there.
+static void expect_count(int fd)
+{
+	char head[2048], body[2048];
+
+	assert_int_equal(raw_http_read(fd, head, sizeof(head), body, sizeof(body)), 200);
+	assert_non_null(strstr(body, "connections"));
+}
+
 static void ask(const char *request, const char *want)
 {
 	int fd = begin(request);
@@ -192,16 +202,64 @@ static void test_reply(void **state)
 	close(post);
 }
 
+// CPU time of the server, however busy the machine is.
+static uint64_t server_cpu_ns(void)
+{
+	struct timespec spent;
+	clockid_t clock;
+
+	assert_int_equal(clock_getcpuclockid(server_pid, &clock), 0);
+	assert_int_equal(clock_gettime(clock, &spent), 0);
+	return (uint64_t)spent.tv_sec * 1000000000 + (uint64_t)spent.tv_nsec;
+}
+
+// A loop that never sleeps takes all there is; one that waits wakes a few times a second.
+static void expect_server_sleeps(void)
+{
+	uint64_t before_ns = server_cpu_ns();
+
+	usleep(500000);
+	assert_in_range(server_cpu_ns() - before_ns, 0, 50000000);
+}
+
+// What comes behind a request whose reply is due later waits for it, read or unread.
 static void test_pipelined(void **state)
 {
-	int fd = begin(GET("/later") GET("/count"));
+	static const struct {
+		const char *request, *next; // together, and some time later
+	} rows[] = {
+		{GET("/later") GET("/count"), ""},
+		{GET("/later"), GET("/count")},
+		{GET("/later") GET("/count"), GET("/count")},
+		{POST_LATER GET("/count"), ""},
+		{POST_LATER, GET("/count")},
+	};
 
 	(void)state;
-	wait_for("2 connections, 1 wait");
-	assert_int_equal(raw_http_send(fd, GET("/count"), strlen(GET("/count"))), 0);
-	wait_for("2 connections, 1 wait");
+	for (size_t i = 0; i < TEST_N_ROWS(rows); i++) {
+		int fd = begin(rows[i].request);
+
+		wait_for("2 connections, 1 wait");
+		assert_int_equal(raw_http_send(fd, rows[i].next, strlen(rows[i].next)), 0);
+		expect_server_sleeps();
+		ask(GET("/release"), "1");
+		expect(fd, 200, "answer 0");
+		expect_count(fd);
+		close(fd);
+		wait_for("1 connections, 0 wait");
+	}
+}
+
+// A reply that comes later, behind one that was read before: the connection ends instead.
+static void test_behind(void **state)
+{
+	int fd = begin(GET("/count") GET("/later"));
+
+	(void)state;
+	expect_count(fd);
+	assert_true(raw_http_wait_closed(fd, 5000) >= 0);
+	expect_server_sleeps();
 	ask(GET("/release"), "1");
-	expect(fd, 200, "answer 0");
 	close(fd);
 }
 
@@ -222,12 +280,7 @@ static void test_client_has_gone(void **state)
 			fds[i] = begin(GET("/count"));
 		ask(GET("/release"), "7");
 		for (unsigned i = 0; i < 3; i++) {
-			char head[2048], body[2048];
-
-			assert_int_equal(
-				raw_http_read(fds[i], head, sizeof(head), body, sizeof(body)), 200
-			);
-			assert_non_null(strstr(body, "connections"));
+			expect_count(fds[i]);
 			close(fds[i]);
 		}
 		wait_for("1 connections, 0 wait");
@@ -252,6 +305,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_reply),
 		TEST(test_pipelined),
+		TEST(test_behind),
 		TEST(test_client_has_gone),
 		TEST(test_stop),
 	};
