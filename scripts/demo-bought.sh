@@ -60,13 +60,13 @@ watch_film() {
 pause_signing() { # PID of the download
 	local used
 	stop "$pay_pid"
-	wait_or_fail 20 "the wait for a voucher" bought_has film .usage.is_waiting_for_voucher true
+	wait_or_fail 60 "the wait for a voucher" bought_has film .usage.is_waiting_for_voucher true
 	used=$(bought_used film)
 	kill -0 "$1" || fail "the download ended although nobody signed"
 	bought_has film .usage.gate quota || fail "the gate did not stay closed"
 	say "signing paused: gate closed after $used bytes, the session waits"
 	pay_start film
-	wait_or_fail 20 "the gate opened by a voucher" bought_has film .usage.gate open
+	wait_or_fail 60 "the gate opened by a voucher" bought_has film .usage.gate open
 	say "signing again: gate open"
 }
 

@@ -61,7 +61,7 @@ sold_use_up() {
 	fetch large &
 	local download=$!
 	on_exit stop "$download"
-	wait_or_fail 30 "the end of the quota" session_is_cut demo
+	wait_or_fail 60 "the end of the quota" session_is_cut demo
 	session_bill demo >/dev/null
 	kill -0 "$download" || fail "the download ended although the quota did not suffice"
 	tw session show demo >&2

@@ -174,7 +174,7 @@ session_buy() {
 		--max-price-per-gb $max_price_per_gb --mode "$mode" "$@" --json >"$tmp/$name.bought.json" ||
 		fail "buyer buy: $(cat "$tmp/$name.bought.json")"
 	chain_session[$name]=$(jq -r .session_id "$tmp/$name.bought.json")
-	wait_or_fail 20 "the purchase at the node" tw session show "${chain_session[$name]}"
+	wait_or_fail 30 "the purchase at the node" tw session show "${chain_session[$name]}"
 }
 
 # session_provision NAME TUN: key pair and configuration of a bought session, in $tmp/NAME.conf.
@@ -187,7 +187,7 @@ session_provision() {
 # session_tunnel NAME TUN: its client; $tun, $inner_addr.
 session_tunnel() {
 	buyer_up "$1" "$2"
-	wait_or_fail 10 "the handshake" wg_is_connected
+	wait_or_fail 60 "the handshake" wg_is_connected
 }
 
 # wallet NAME COMMAND...: what another wallet than twctl sends to the node (wallet.mjs); the answer is in
@@ -207,11 +207,11 @@ wallet_tunnel() {
 	key=$(wg genkey)
 	wallet "$1" peer "$node_id" "$(wg pubkey <<<"$key")"
 	expect_status 200
-	wait_or_fail 10 "session $1 in the data plane" session_is_ready "${chain_session[$1]}"
+	wait_or_fail 30 "session $1 in the data plane" session_is_ready "${chain_session[$1]}"
 	jq -r .reply.config "$tmp/wallet.json" | sed "s|^PrivateKey = .*|PrivateKey = $key|" >"$tmp/$1.conf"
 	chmod 600 "$tmp/$1.conf"
 	buyer_up "$1" "${2:-tw$$b}"
-	wait_or_fail 10 "the handshake" wg_is_connected
+	wait_or_fail 60 "the handshake" wg_is_connected
 }
 
 # voucher NAME BYTES: signed by the wallet and taken by the node.

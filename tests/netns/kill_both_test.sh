@@ -11,29 +11,29 @@ quota=9000000
 buyer_connects alice ${quota}B
 http_file file 20000000
 fetch_in_background file 5M
-wait_or_fail 20 "a part of the download" has_fetched file 2000000
+wait_or_fail 60 "a part of the download" has_fetched file 2000000
 kill9 "$dataplane_pid"
 kill9 "$control_pid"
 dataplane_start
 control_start
-wait_or_fail 10 "session alice in the new data plane" session_is_ready alice
+wait_or_fail 30 "session alice in the new data plane" session_is_ready alice
 expect_bill_within alice 1
 stop "$download"
 
 client_restarts alice
 fetch_in_background file 5M
-wait_or_fail 20 "a part of the second download" has_fetched file 2000000
+wait_or_fail 60 "a part of the second download" has_fetched file 2000000
 kill9 "$control_pid"
 kill9 "$dataplane_pid"
 control_start_alone
 dataplane_start
-wait_or_fail 10 "session alice in the third data plane" session_is_ready alice
+wait_or_fail 30 "session alice in the third data plane" session_is_ready alice
 expect_bill_within alice 2
 stop "$download"
 
 client_restarts alice
 fetch_in_background file 5M
-wait_or_fail 20 "the end of the quota" session_is_cut alice
+wait_or_fail 60 "the end of the quota" session_is_cut alice
 expect_bill_within alice 2
 bill=$(session_bill alice)
 expect_between "bytes billed" $((${bill% *} + ${bill#* })) $((quota - 1419)) "$quota"

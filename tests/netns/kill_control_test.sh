@@ -13,20 +13,20 @@ http_file file 4000000
 echo_flow 900 300 &
 flow=$!
 on_exit stop "$flow"
-wait_or_fail 10 "traffic" eval '[ "$(session_get alice .usage.in_pkts)" -gt 100 ]'
+wait_or_fail 30 "traffic" eval '[ "$(session_get alice .usage.in_pkts)" -gt 100 ]'
 kill9 "$control_pid"
 wait "$flow"
 expect_flow 900
 
 fetch_in_background file 5M
-wait_or_fail 20 "the end of the quota" eval '[ "$(dropped gate_closed)" -gt 2 ]'
+wait_or_fail 60 "the end of the quota" eval '[ "$(dropped gate_closed)" -gt 2 ]'
 for name in out in; do
-	wait_or_fail 10 "the end of capture $name" capture_is_quiet "$tmp/$name.pcap"
+	wait_or_fail 30 "the end of capture $name" capture_is_quiet "$tmp/$name.pcap"
 done
 expect_between "bytes delivered at the quota" $(($(count_out) + $(count_in))) $((2000000 - 1419)) 2000000
 
 control_start
-wait_or_fail 5 "the gate" session_is_cut alice
+wait_or_fail 30 "the gate" session_is_cut alice
 expect_eq "bill after the restart" "$(session_bill alice)" "$(count_out) $(count_in)"
 tw session top-up alice --by 10MB >/dev/null
 wait "$download"

@@ -12,9 +12,9 @@ quota=9000000
 buyer_connects alice ${quota}B
 http_file file 20000000
 fetch_in_background file 5M
-wait_or_fail 20 "a part of the download" has_fetched file 1500000
+wait_or_fail 60 "a part of the download" has_fetched file 1500000
 kill9 "$control_pid"
-wait_or_fail 20 "another part, unseen by a control plane" has_fetched file 4000000
+wait_or_fail 60 "another part, unseen by a control plane" has_fetched file 4000000
 kill9 "$dataplane_pid"
 stop "$download"
 
@@ -25,15 +25,15 @@ dataplane_start
 expect_eq "segments, two of them dead" "$(find "$tmp/run" -name 'counters.*' | wc -l)" 3
 
 control_start
-wait_or_fail 10 "session alice in the third data plane" session_is_ready alice
+wait_or_fail 30 "session alice in the third data plane" session_is_ready alice
 expect_bill_within alice 1
 bill=$(session_bill alice)
 expect_over "bytes billed" $((${bill% *} + ${bill#* })) 4000000
-wait_or_fail 5 "the end of the harvested segments" eval "[ \$(find '$tmp/run' -name 'counters.*' | wc -l) = 1 ]"
+wait_or_fail 30 "the end of the harvested segments" eval "[ \$(find '$tmp/run' -name 'counters.*' | wc -l) = 1 ]"
 
 client_restarts alice
 fetch_in_background file 5M
-wait_or_fail 20 "the end of the quota" session_is_cut alice
+wait_or_fail 60 "the end of the quota" session_is_cut alice
 expect_bill_within alice 1
 bill=$(session_bill alice)
 expect_between "bytes billed" $((${bill% *} + ${bill#* })) $((quota - 1419)) "$quota"

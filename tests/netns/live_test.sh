@@ -21,7 +21,7 @@ admin_token
 start "$tmp/standin.log" "$standin" "$tmp/run"
 start "$tmp/control.log" "$control" --config "$tmp/node.yaml"
 control_pid=$started
-wait_for 10 "the node to be well" curl -sf "http://127.0.0.1:$api_port/api/v1/health"
+wait_for 30 "the node to be well" curl -sf "http://127.0.0.1:$api_port/api/v1/health"
 "$twctl" --config "$tmp/node.yaml" session add alice --quota 1GB --duration 1h --generate-key >/dev/null
 # Debian's own: that is where the package python3-websockets is.
 start "$tmp/live.log" /usr/bin/python3 "$(dirname "$0")/live.py" "$api_port" "$tmp/state/admin.token" alice "$twctl" "$tmp/node.yaml"

@@ -21,7 +21,7 @@ expect_counted() {
 	in_ns "$1" python3 "$netns_dir/malformed.py" "$2" "$3" "$mac" "$4" "$5" | sort | uniq -c >"$tmp/announced"
 	expect_over "kinds of frames" "$(wc -l <"$tmp/announced")" 18
 	n=$(awk '{ sum += $1 } END { print sum }' "$tmp/announced")
-	wait_or_fail 5 "$n frames" eval '[ "$(dp_total rx_pkts)" -ge '$(($(awk '$1 == "rx_pkts" { print $2 }' "$tmp/before") + n))' ] && is_accounted'
+	wait_or_fail 30 "$n frames" eval '[ "$(dp_total rx_pkts)" -ge '$(($(awk '$1 == "rx_pkts" { print $2 }' "$tmp/before") + n))' ] && is_accounted'
 	dp totals | sort >"$tmp/after"
 	awk -v file="$tmp/before" 'BEGIN { while (getline <file) before[$1] = $2 }
 		/^(drop|consumed)_/ && $2 > before[$1] { print $2 - before[$1], $1 }' "$tmp/after" | sort -k 2 >"$tmp/risen"

@@ -48,7 +48,7 @@ admin_token
 
 start "$tmp/standin.log" "$standin" "$tmp/run"
 standin_pid=$started
-wait_for 5 "dp_standin" grep -q ready "$tmp/standin.log"
+wait_for 30 "dp_standin" grep -q ready "$tmp/standin.log"
 start "$tmp/control.log" "$control" --config "$tmp/node.yaml"
 tw() {
 	"$twctl" --config "$tmp/node.yaml" "$@"
@@ -58,13 +58,13 @@ show() { # FILTER ARGUMENT...: the value of a jq filter in what `twctl … --jso
 	shift
 	tw "$@" --json | jq -r "$filter"
 }
-wait_for 10 "tollwire-control" tw status
-wait_for 10 "the attachment" sh -c "'$twctl' --config '$tmp/node.yaml' status --json | jq -e .dataplane.is_attached"
+wait_for 30 "tollwire-control" tw status
+wait_for 30 "the attachment" sh -c "'$twctl' --config '$tmp/node.yaml' status --json | jq -e .dataplane.is_attached"
 tw session add alice --quota 50kB --duration 1h --public-key "$(wg genkey | wg pubkey)" >/dev/null
 tw session add bob --quota 1GB --duration 1h --public-key "$(wg genkey | wg pubkey)" >/dev/null
 tw session suspend bob >/dev/null
 # The stand-in stops billing alice at her quota: the numbers stand still from then on.
-wait_for 20 "the end of alice's quota" sh -c \
+wait_for 30 "the end of alice's quota" sh -c \
 	"'$twctl' --config '$tmp/node.yaml' session show alice --json | jq -e '.usage.gate == \"quota\"'"
 
 # ---- by hand ---------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ wait_for 60 "the target to be up" is 'up{job="tollwire"}' 1 || die "$(tail -n 5 
 same() { # PROMQL FILTER TWCTL ARGUMENT...
 	local promql=$1 want
 	want=$(show "${@:2}")
-	wait_for 10 "$promql = $want" is "$promql" "$want" || die "$promql is $(query "$promql"), not $want"
+	wait_for 30 "$promql = $want" is "$promql" "$want" || die "$promql is $(query "$promql"), not $want"
 }
 same 'sum(tollwire_dropped_packets_total{reason="wg_auth"})' .drops.wg_auth drops
 same 'sum(tollwire_dropped_packets_total)' '[.drops[]] | add' drops
@@ -171,6 +171,6 @@ done
 ask -H "Authorization: Bearer $(cat "$tmp/state/admin.token")" "$url" >/dev/null
 [ "$(grep -vc '^#' "$tmp/body")" = "$n_series" ] || die "more sessions are more series"
 kill -KILL "$standin_pid"
-wait_for 10 "the data plane to be missed" is tollwire_dataplane_up 0
+wait_for 30 "the data plane to be missed" is tollwire_dataplane_up 0
 same 'tollwire_health_condition{condition="dataplane"}' '1' status
 say "metrics_test: done"

@@ -59,13 +59,13 @@ expect_eq "the problem" "$(jq -r .reply.type "$tmp/wallet.json")" urn:tollwire:p
 sleep 1.1 # a proof is newer by its second
 choose alice "$first"
 expect_status 200
-wait_or_fail 10 "the first key in the data plane" is_ready_with "$first"
+wait_or_fail 30 "the first key in the data plane" is_ready_with "$first"
 expect_eq "who signed the configuration" "$(jq .reply "$tmp/wallet.json" |
 	node "$netns_dir/config_signer.mjs" $chain_id "$escrow" "$node_id" "${chain_session[alice]}")" \
 	"$(jq -r .reply.signer "$tmp/wallet.json")"
 expect_eq "the signer" "$(jq -r .reply.signer "$tmp/wallet.json" | tr A-F a-f)" "$(tr A-F a-f <<<"${address[settler]}")"
 client "tw${$}a" "$first"
-wait_or_fail 10 "the handshake" wg_is_connected
+wait_or_fail 60 "the handshake" wg_is_connected
 fetch one || fail "the first file"
 is_fetched one || fail "the first file arrived altered"
 session_bill "${chain_session[alice]}" >/dev/null
@@ -77,12 +77,12 @@ expect_over "bytes billed for a file of 1 MB" "$before" 1000000
 second=$(wg genkey)
 choose alice "$second"
 expect_status 200
-wait_or_fail 10 "the second key in the data plane" is_ready_with "$second"
+wait_or_fail 30 "the second key in the data plane" is_ready_with "$second"
 expect_over "bytes billed, over the change" "$(($(used) + 1))" "$before"
 from_buyer ping -c 3 -i 0.2 -W 1 $server >/dev/null && fail "the former key's tunnel goes on"
 in_ns "$buyer" ip link del "$tun"
 client "tw${$}b" "$second"
-wait_or_fail 10 "the handshake" wg_is_connected
+wait_or_fail 60 "the handshake" wg_is_connected
 fetch two || fail "the second file"
 is_fetched two || fail "the second file arrived altered"
 session_bill "${chain_session[alice]}" >/dev/null
@@ -102,10 +102,10 @@ expect_status 200
 kill9 "$control_pid"
 kill -CONT "$dataplane_pid"
 control_start
-wait_or_fail 20 "the third key in the data plane" is_ready_with "$third"
+wait_or_fail 30 "the third key in the data plane" is_ready_with "$third"
 in_ns "$buyer" ip link del "$tun"
 client "tw${$}c" "$third"
-wait_or_fail 10 "the handshake" wg_is_connected
+wait_or_fail 60 "the handshake" wg_is_connected
 fetch three || fail "the third file"
 is_fetched three || fail "the third file arrived altered"
 session_bill "${chain_session[alice]}" >/dev/null

@@ -18,7 +18,7 @@ from_buyer iperf3 -c $server -n 1500000 --json >"$tmp/iperf3.json" &
 upload=$!
 on_exit stop "$upload"
 for top_up in 2000000 20000000; do
-	wait_or_fail 20 "the end of the quota" session_is_cut alice
+	wait_or_fail 60 "the end of the quota" session_is_cut alice
 	session_bill alice >/dev/null
 	now=$(date +%s.%N)
 	bytes=$(($(count_out "$now") + $(count_in "$now")))
@@ -26,7 +26,7 @@ for top_up in 2000000 20000000; do
 	expect_over "packets dropped at the closed gate" "$(dropped gate_closed)" 0
 	quota=$((quota + top_up))
 	tw session top-up alice --by ${top_up}B >/dev/null
-	wait_or_fail 5 "the top-up" eval "! session_is_cut alice || [ \"\$(dropped quota)\" -gt 1 ]"
+	wait_or_fail 30 "the top-up" eval "! session_is_cut alice || [ \"\$(dropped quota)\" -gt 1 ]"
 done
 expect_dropped quota 2
 wait "$download"

@@ -10,7 +10,7 @@ set -euo pipefail
 buyer_connects alice
 start "$tmp/relay.log" taskset -c "$other_cpus" ip netns exec "$buyer" \
 	python3 "$netns_dir/reorder.py" "$buyer_addr" 51821 "$node_outer_addr" 51820
-wait_or_fail 5 "the relay" in_ns "$buyer" sh -c 'ss -Hlun sport = :51821 | grep -q .'
+wait_or_fail 30 "the relay" in_ns "$buyer" sh -c 'ss -Hlun sport = :51821 | grep -q .'
 in_ns "$buyer" wg set "$tun" peer "$(dp key)" endpoint "$buyer_addr:51821"
 echo_flow 3000 1500 --size 400
 expect_eq "datagrams lost" "$(flow_get lost)" 0

@@ -15,7 +15,7 @@ bill=$(session_bill alice)
 endpoint=$(session_get alice .usage.endpoint)
 ip -n "$buyer" addr add 192.0.2.66/24 dev b0
 
-wait_or_fail 5 "the capture" capture_is_quiet "$tmp/wire.pcap"
+wait_or_fail 30 "the capture" capture_is_quiet "$tmp/wire.pcap"
 cp "$tmp/wire.pcap" "$tmp/recorded"
 
 resend() { # OPTION...
@@ -24,13 +24,13 @@ resend() { # OPTION...
 
 n=$(resend)
 expect_over "datagrams sent again" "$n" 99
-wait_or_fail 5 "replays" eval "[ \$(dropped wg_replay) = $n ]"
+wait_or_fail 30 "replays" eval "[ \$(dropped wg_replay) = $n ]"
 expect_dropped wg_replay "$n"
 resend --source 192.0.2.66 >/dev/null
-wait_or_fail 5 "replays from elsewhere" eval "[ \$(dropped wg_replay) = $((2 * n)) ]"
+wait_or_fail 30 "replays from elsewhere" eval "[ \$(dropped wg_replay) = $((2 * n)) ]"
 expect_dropped wg_auth 0
 resend --flip >/dev/null
-wait_or_fail 5 "forgeries" eval "[ \$(dropped wg_auth) = $n ]"
+wait_or_fail 30 "forgeries" eval "[ \$(dropped wg_auth) = $n ]"
 
 expect_eq "bill after the replays" "$(session_bill alice)" "$bill"
 expect_eq "endpoint after the replays" "$(session_get alice .usage.endpoint)" "$endpoint"

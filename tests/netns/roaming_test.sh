@@ -41,9 +41,9 @@ on_exit stop "$download"
 step=0
 for endpoint in $roamed_addr:40001 $roamed_addr:40002 "$buyer_addr:40003"; do
 	step=$((step + 2000000))
-	wait_or_fail 20 "$step bytes of the download" eval "[ \$(stat -c %s '$tmp/file' || echo 0) -gt $step ]"
+	wait_or_fail 60 "$step bytes of the download" eval "[ \$(stat -c %s '$tmp/file' || echo 0) -gt $step ]"
 	roam_to "${endpoint%:*}" "${endpoint#*:}"
-	wait_or_fail 5 "endpoint $endpoint" session_has alice .usage.endpoint "$endpoint"
+	wait_or_fail 30 "endpoint $endpoint" session_has alice .usage.endpoint "$endpoint"
 	kill -0 $download || fail "the download ended before the client had roamed"
 done
 

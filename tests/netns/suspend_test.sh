@@ -12,9 +12,9 @@ http_file file 6000000
 fetch file &
 download=$!
 on_exit stop "$download"
-wait_or_fail 20 "a part of the download" eval "[ \$(stat -c %s '$tmp/file' || echo 0) -gt 1000000 ]"
+wait_or_fail 60 "a part of the download" eval "[ \$(stat -c %s '$tmp/file' || echo 0) -gt 1000000 ]"
 tw session suspend alice >/dev/null
-wait_or_fail 5 "the closed gate" session_has alice .usage.gate closed
+wait_or_fail 30 "the closed gate" session_has alice .usage.gate closed
 expect_eq "state" "$(session_get alice .state)" suspended
 bill=$(session_bill alice)
 before=$(dropped gate_closed)

@@ -26,7 +26,7 @@ topo_up
 "$pktgen" keys --sessions $n_sessions --seed 7 >"$tmp/keys"
 python3 "$netns_dir/add_sessions.py" "$tmp/run/control.sock" "$tmp/keys" 100000000 >"$tmp/sessions"
 expect_eq "sessions added" "$(wc -l <"$tmp/sessions")" $n_sessions
-wait_or_fail 20 "all sessions in the data plane" eval '[ "$(tw_get .dataplane.sessions status)" = $n_sessions ]'
+wait_or_fail 30 "all sessions in the data plane" eval '[ "$(tw_get .dataplane.sessions status)" = $n_sessions ]'
 
 status=0
 taskset -c "$other_cpus" ip netns exec "$node" "$pktgen" run --core 0 --seed 7 --sessions-file "$tmp/sessions" \
@@ -62,7 +62,7 @@ all_agree() {
 	metered >"$tmp/metered"
 	cmp -s "$tmp/metered" "$tmp/counted"
 }
-wait_or_fail 10 "each session's bill" all_agree
+wait_or_fail 60 "each session's bill" all_agree
 expect_eq "sessions compared" "$(wc -l <"$tmp/metered")" $n_sessions
 expect_eq "sessions without a bill" "$(awk '$2 == 0 || $3 == 0' "$tmp/metered" | wc -l)" 0
 expect_accounted

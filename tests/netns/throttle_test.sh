@@ -12,10 +12,10 @@ topo_up
 echo_up
 session_add alice 100000B --at-quota throttle
 buyer_up alice
-wait_or_fail 10 "the handshake" wg_is_connected
+wait_or_fail 60 "the handshake" wg_is_connected
 captures_start
 echo_flow 1500 300 --size 300
-wait_or_fail 5 "throttling" session_has alice .usage.gate throttled
+wait_or_fail 30 "throttling" session_has alice .usage.gate throttled
 bill=$(session_bill alice)
 expect_between "bytes billed" $((${bill% *} + ${bill#* })) $((100000 - 1419)) 100000
 captures_stop

@@ -70,13 +70,13 @@ equal() { # WHAT GOT WANTED
 start_control() {
 	start "$tmp/control.log" "$control" --config "$tmp/node.yaml"
 	control_pid=$started
-	wait_for 10 "tollwire-control" "$twctl" --config "$tmp/node.yaml" status || fail "no control plane"
+	wait_for 30 "tollwire-control" "$twctl" --config "$tmp/node.yaml" status || fail "no control plane"
 }
 
 start_standin() {
 	start "$tmp/standin.log" "$standin" "$tmp/run"
 	standin_pid=$started
-	wait_for 5 "dp_standin" grep -q ready "$tmp/standin.log" || fail "no stand-in"
+	wait_for 30 "dp_standin" grep -q ready "$tmp/standin.log" || fail "no stand-in"
 }
 
 state_is() { # SESSION FILTER VALUE
@@ -153,7 +153,7 @@ ok session remove early
 
 say "sessions"
 start_standin
-wait_for 5 "the attachment" sh -c "'$twctl' --config '$tmp/node.yaml' status --json | jq -e .dataplane.is_attached" ||
+wait_for 30 "the attachment" sh -c "'$twctl' --config '$tmp/node.yaml' status --json | jq -e .dataplane.is_attached" ||
 	fail "not attached"
 ok status
 says 'data plane .*heartbeat'
@@ -191,14 +191,14 @@ json .name session show "$alice"
 equal "a session by id" "$value" alice
 
 say "billing, quota, top-up"
-wait_for 10 "alice's quota" state_is alice .usage.gate quota || fail "the quota was not reached"
+wait_for 30 "alice's quota" state_is alice .usage.gate quota || fail "the quota was not reached"
 json .usage.used_bytes session show alice
 equal "alice's bytes" "$value" 200000
 equal "alice's left bytes" "$(jq -r .usage.left_bytes "$tmp/out")" 0
 equal "alice's outbound bytes" "$(jq -r .usage.out_bytes "$tmp/out")" 20000
 ok session top-up alice --by 100kB
 says 'of 300 kB'
-wait_for 10 "the top-up" state_is alice .usage.used_bytes 300000 || fail "the top-up did not open the gate"
+wait_for 30 "the top-up" state_is alice .usage.used_bytes 300000 || fail "the top-up did not open the gate"
 json .expires_unix_sec session show alice
 before=$value
 json .expires_unix_sec session extend alice --by 30d
@@ -209,10 +209,10 @@ refused 1 "" session top-up bob --by 9223372036854775807B
 
 json .state session suspend bob
 equal "state after suspend" "$value" suspended
-wait_for 5 "the closed gate" state_is bob .usage.gate closed || fail "suspend did not close the gate"
+wait_for 30 "the closed gate" state_is bob .usage.gate closed || fail "suspend did not close the gate"
 refused 1 "suspended" session suspend bob
 json .state session resume bob
-wait_for 5 "the open gate" state_is bob .usage.gate open || fail "resume did not open the gate"
+wait_for 30 "the open gate" state_is bob .usage.gate open || fail "resume did not open the gate"
 
 say "checkpoints over the API"
 api() {
@@ -320,7 +320,7 @@ ok top --once --interval 200 --lines 1
 says '^2 sessions'
 says '^bob '
 says 'and 1 more'
-timeout 5 "$twctl" --config "$tmp/node.yaml" top --interval 100 | head -n 8 >"$tmp/out" || true
+timeout 30 "$twctl" --config "$tmp/node.yaml" top --interval 100 | head -n 8 >"$tmp/out" || true
 says '^session +out'
 
 # ---- what survives ---------------------------------------------------------------------------
@@ -342,17 +342,17 @@ equal "bob's quota after the kill" "$value" 9007199254740993
 say "kill -9 of the data plane"
 kill -KILL "$standin_pid"
 wait "$standin_pid" 2>/dev/null || true
-wait_for 10 "the condition" sh -c "'$twctl' --config '$tmp/node.yaml' status --json | jq -e '.conditions[] | select(.name == \"dataplane\")'" ||
+wait_for 30 "the condition" sh -c "'$twctl' --config '$tmp/node.yaml' status --json | jq -e '.conditions[] | select(.name == \"dataplane\")'" ||
 	fail "status does not say that the data plane is gone"
 start_standin
-wait_for 10 "the attachment" sh -c "'$twctl' --config '$tmp/node.yaml' status --json | jq -e .dataplane.is_attached" ||
+wait_for 30 "the attachment" sh -c "'$twctl' --config '$tmp/node.yaml' status --json | jq -e .dataplane.is_attached" ||
 	fail "not attached again"
 json .usage.used_bytes session show alice
 equal "alice's bytes after the harvest" "$value" 300000
 
 say "end"
 json .state session remove alice
-wait_for 10 "alice's end" state_is alice .state settled || fail "alice does not end"
+wait_for 30 "alice's end" state_is alice .state settled || fail "alice does not end"
 json .usage.used_bytes session show alice
 equal "alice's bytes on record" "$value" 300000
 refused 1 "" session resume alice

@@ -13,13 +13,13 @@ session_add bob 1MB
 sed -i "s|^PrivateKey = .*|PrivateKey = $(wg genkey)|" "$tmp/alice.conf"
 buyer_up alice
 from_buyer ping -q -c 1 -W 1 $server >/dev/null && fail "a ping passed without a session"
-wait_or_fail 10 "the initiation" eval '[ "$(dropped wg_unknown_peer)" -gt 0 ]'
+wait_or_fail 30 "the initiation" eval '[ "$(dropped wg_unknown_peer)" -gt 0 ]'
 
 tw session remove bob >/dev/null
-wait_or_fail 5 "the end of bob's session" session_has bob .usage.is_in_dataplane false
+wait_or_fail 30 "the end of bob's session" session_has bob .usage.is_in_dataplane false
 before=$(dropped wg_unknown_peer)
 wg_configure "$tun" "$buyer" "$tmp/bob.conf"
 from_buyer ping -q -c 1 -W 1 $server >/dev/null && fail "a ping passed in a removed session"
-wait_or_fail 10 "the initiation of a removed session" eval '[ "$(dropped wg_unknown_peer)" -gt "$before" ]'
+wait_or_fail 30 "the initiation of a removed session" eval '[ "$(dropped wg_unknown_peer)" -gt "$before" ]'
 expect_eq "handshakes" "$(dp_total handshakes_completed)" 0
 expect_accounted
