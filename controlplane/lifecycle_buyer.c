@@ -111,7 +111,9 @@ static int check_voucher(
 	if (session->state == SESSION_SETTLED || session->state == SESSION_REFUNDED ||
 	    session->state == SESSION_VOID)
 		return fail(err, -EPERM, "this session is over");
-	if (voucher->cumulative_bytes > purchase->bought_bytes)
+	// One that was taken stays good when the top-up under it is reorganised out.
+	if (voucher->cumulative_bytes > purchase->bought_bytes &&
+	    voucher->cumulative_bytes > purchase->voucher_bytes)
 		return fail(err, -ERANGE, "the voucher is for more than was bought");
 	memcpy(item.session_id, session->identity.id, 32);
 	memcpy(item.voucher_r, voucher->r, 32);

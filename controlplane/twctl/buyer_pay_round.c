@@ -106,6 +106,7 @@ static int send_voucher(struct buyer_pay *pay, char why[BUYER_API_WHY])
 static enum buyer_pay_end fail_round(struct buyer_pay *pay, int r, const char *why)
 {
 	bool is_over = strcmp(pay->api.problem, "session-over") == 0, is_blind;
+	bool is_too_large = r == -EEXIST && strcmp(pay->api.problem, "voucher-too-large") == 0;
 
 	pay->way_checked_ns = 0; // perhaps it is the wrong one by now
 	if (r == -EINTR)
@@ -114,8 +115,9 @@ static enum buyer_pay_end fail_round(struct buyer_pay *pay, int r, const char *w
 		buyer_pay_tell(pay, "over", "the session is over: %s", why);
 		return BUYER_PAY_OVER;
 	}
-	// Not found: the node has not seen the purchase yet.
-	if (r != -ENOENT && !buyer_api_check_transient(r)) {
+	// Not found: the node has not seen the purchase yet. Too large: it has not seen the top-up that was
+	// signed for, or not yet again after a reorganisation.
+	if (r != -ENOENT && !is_too_large && !buyer_api_check_transient(r)) {
 		twctl_fail(pay->twctl, TWCTL_EXIT_FAILED, "%s", why);
 		return BUYER_PAY_FAILED;
 	}

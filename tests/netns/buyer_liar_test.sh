@@ -171,6 +171,20 @@ expect_end 1 'the node claims 1.00 GB, .* a loss of 99'
 expect_eq "bytes bought, as the count remembers" "$(jq -r .bought_bytes "$file.usage")" 2000000000
 expect_eq "the newest voucher" "$(newest)" 6600000
 
+# ---- a top-up that is not there, or not any more ----
+
+claims 6600000
+n=$(wc -l <"$tmp/vouchers")
+tell '{"status": 409, "answer": "{\"type\":\"urn:tollwire:problem:voucher-too-large\",\"detail\":\"more than was bought\"}"}'
+pay
+wait_or_fail 60 "pay to wait" grep -q 'more than was bought; trying again' "$tmp/pay.log"
+wait_or_fail 60 "more tries" eval "[ \$(wc -l <'$tmp/vouchers') -gt $((n + 1)) ]"
+claims 6600000
+n=$(wc -l <"$tmp/vouchers")
+wait_or_fail 60 "pay to go on" eval "[ \$(wc -l <'$tmp/vouchers') -gt $((n + 1)) ]"
+kill9 "$pay_pid"
+expect_eq "the newest voucher" "$(newest)" 6600000
+
 # ---- a name that nobody resolves any more ----
 
 claims 6600000

@@ -107,6 +107,39 @@ static void test_bad_vouchers(void **state)
 	assert_int_equal(lifecycle_post_voucher(story->life, 99, &voucher, NULL, &err), -ENOENT);
 }
 
+// The top-up is reorganised out under a voucher that needed it: the buyer's tool sends that one again and is
+// answered; a newer one waits for the top-up to be mined again. Nobody pays for more than was bought.
+static void test_top_up_reorganised(void **state)
+{
+	struct story *story = *state;
+	const struct chain_event top_up = {
+		.kind = CHAIN_EVENT_TOPPED_UP,
+		.bytes = 5 * MB,
+		.deadline_sec = FIXTURE_UNIX_SEC + 90000,
+	};
+
+	create(story, PURCHASE_VOUCHER, 2 * MB);
+	connect(story);
+	say(story, top_up);
+	assert_int_equal(post_bytes(story, 2 * MB), 0);
+	settle_down(story);
+	pass(story, 2500000);
+	assert_int_equal(post_bytes(story, 2500000), 0);
+	unwind(story, story->block - 1);
+	assert_int_equal(limit_in_force(story), 2500000); // what was billed
+	assert_int_equal(post_bytes(story, 2500000), 0);
+	assert_int_equal(post_bytes(story, 2400000), 0);
+	assert_int_equal(post_bytes(story, 2500001), -ERANGE);
+	assert_int_equal(bought(story).voucher_bytes, 2500000);
+	say(story, top_up);
+	assert_int_equal(post_bytes(story, 3 * MB), 0);
+	settle_down(story);
+	assert_int_equal(limit_in_force(story), 4 * MB);
+	unwind(story, story->block - 1);
+	pass(story, 1000);
+	assert_item(story, CHAIN_CALL_FINALIZE, 2 * MB, 3 * MB);
+}
+
 // The quota is the lower limit near the end: used up is the end, not a wait.
 static void test_used_up_with_vouchers(void **state)
 {
@@ -146,6 +179,7 @@ int main(void)
 		TEST(test_claimed_by_hand),
 		TEST(test_patience),
 		TEST(test_bad_vouchers),
+		TEST(test_top_up_reorganised),
 		TEST(test_used_up_with_vouchers),
 		TEST(test_credit),
 	};
