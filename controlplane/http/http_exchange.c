@@ -85,6 +85,21 @@ static void refuse_method(struct http_exchange *exchange, const struct http_head
 	snprintf(exchange->reply.allow, sizeof(exchange->reply.allow), "%s", allowed);
 }
 
+// A script must be able to read why it was refused, and when to come back, also before it is known what
+// it asks for: then by the path alone. check_access() has the last word.
+static void take_path(
+	struct http_exchange *exchange,
+	const struct http_exchange_conf *conf,
+	const struct http_head *head
+)
+{
+	if (head->path_len >= sizeof(exchange->path))
+		return;
+	memcpy(exchange->path, head->path, head->path_len);
+	exchange->is_cross_origin =
+		http_route_cross_origin(conf->tables, conf->n_tables, exchange->path) != 0;
+}
+
 static void find_route(
 	struct http_exchange *exchange,
 	const struct http_exchange_conf *conf,
@@ -99,7 +114,6 @@ static void find_route(
 		http_reply_problem(reply, 414, NULL, "the path is longer than %d", HTTP_PATH_CAP);
 		return;
 	}
-	memcpy(exchange->path, head->path, head->path_len);
 	if (strlen(exchange->path) != head->path_len) {
 		http_reply_problem(reply, 400, NULL, "the path holds a NUL");
 		return;
@@ -310,6 +324,7 @@ enum http_exchange_next http_exchange_begin(
 	exchange->request.ticket = head->ticket;
 	exchange->request.client = head->client;
 	exchange->request.is_upgrade = head->is_upgrade;
+	take_path(exchange, conf, head);
 	if (head->has_transfer_encoding ||
 	    parse_content_length(&exchange->body_bytes, head->content_length) < 0) {
 		// Where the body ends is unknown, so is where the next request begins.

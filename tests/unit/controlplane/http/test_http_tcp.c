@@ -204,6 +204,10 @@ static void test_access(void **state)
 		{"GET /operator " AS("Bearer admin"), 200, "role 2 buyer 0 local 0"},
 		{"GET /operator " AS("bearer   admin"), 200, "role 2 buyer 0 local 0"},
 		{"GET /buyer " PLAIN, 401, "access-control-allow-origin: *"},
+		{"PUT /buyer " PLAIN, 405, "access-control-allow-origin: *"},
+		{"POST /buyer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		 411,
+		 "access-control-allow-origin: *"},
 		{"GET /buyer " AS("Bearer buyer"), 200, "role 1 buyer 7 local 0"},
 		{"GET /buyer " AS("Bearer admin"), 200, "role 2 buyer 0 local 0"},
 		{"DELETE /buyer " AS("Bearer buyer"), 403, "only the operator"},
@@ -296,6 +300,7 @@ static void test_rate_per_address(void **state)
 	assert_in_range(n, REQUESTS_PER_MINUTE, REQUESTS_PER_MINUTE + 5);
 	assert_int_equal(status, 429);
 	assert_non_null(strstr(head, "retry-after: 1"));
+	assert_non_null(strstr(head, "access-control-allow-origin: *"));
 	assert_non_null(strstr(body, "too many requests"));
 	close(fd);
 	// Reconnecting forgives nothing; another address and the UNIX socket are not meant.
