@@ -104,7 +104,8 @@ wait_gone() {
 start() {
 	local log=$1
 	shift
-	"$@" >"$log" 2>&1 </dev/null &
+	: >"$log" # at once, so that nobody reads in it what an earlier process said
+	"$@" >>"$log" 2>&1 </dev/null &
 	started=$!
 	on_exit stop "$started"
 }
