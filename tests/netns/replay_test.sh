@@ -11,6 +11,7 @@ set -euo pipefail
 buyer_connects alice
 capture wire "$buyer" b0 -s 0 "udp dst port 51820 and src host $buyer_addr"
 echo_flow 100 400
+wait_or_fail 30 "the bill to agree with the captures" bill_agrees alice
 bill=$(session_bill alice)
 endpoint=$(session_get alice .usage.endpoint)
 ip -n "$buyer" addr add 192.0.2.66/24 dev b0

@@ -145,7 +145,7 @@ topo_conf_defaults() {
 topo_port() { # NAME INDEX INTERFACE ROLE ADDRESS GATEWAY
 	local devargs
 	case "$topo_driver" in
-	af_packet) devargs="net_af_packet$2,iface=$3,blocksz=4096,framesz=2048,framecnt=2048" ;;
+	af_packet) devargs="net_af_packet$2,iface=$3,blocksz=4096,framesz=2048,framecnt=8192" ;;
 	af_xdp) devargs="net_af_xdp$2,iface=$3" ;;
 	tap) devargs="net_tap$2,iface=$3" ;;
 	*) devargs=$topo_driver$2 ;;
@@ -196,6 +196,13 @@ topo_namespaces() {
 # shape NAMESPACE INTERFACE: what leaves here goes no faster, and waits instead of being lost.
 shape() {
 	tc -n "$1" qdisc replace dev "$2" root tbf rate "$topo_rate" burst 16kb limit 4mb
+}
+
+# pace RATE: of what comes from the internet, from now on; what waits in the queue is kept. A download that is
+# to be found in its middle is slow until it has been.
+slow=8mbit
+pace() {
+	tc -n "$internet" qdisc change dev i0 root tbf rate "$1" burst 16kb limit 4mb
 }
 
 topo_two_armed() {
@@ -327,12 +334,18 @@ session_has() { # NAME FILTER VALUE
 	[ "$(session_get "$1" "$2")" = "$3" ]
 }
 
-# session_bill NAME: `out in` once they stand still.
+session_bill_now() { # NAME: `out in`
+	session_get "$1" '"\(.usage.out_bytes) \(.usage.in_bytes)"'
+}
+
+# session_bill NAME: `out in` once they stand still: the same in three readings, since a control plane that
+# was held up may answer one before it polls again.
 session_bill() {
-	local now before=''
-	while now=$(session_get "$1" '"\(.usage.out_bytes) \(.usage.in_bytes)"') && [ "$now" != "$before" ]; do
+	local now before='' same=0
+	while [ $same -lt 2 ] && now=$(session_bill_now "$1"); do
+		if [ "$now" = "$before" ]; then same=$((same + 1)); else same=0; fi
 		before=$now
-		sleep 0.4 # four polls of the control plane
+		[ $same -eq 2 ] || sleep 0.3 # three polls of the control plane
 	done
 	echo "$now"
 }
@@ -358,14 +371,19 @@ wg_configure() {
 	roomy_sockets
 	in_ns "$2" wg setconf "$1" <(wg-quick strip "$3" 2>/dev/null)
 	ip -n "$2" addr replace "$address" dev "$1"
-	ip -n "$2" link set "$1" mtu "$mtu" up
-	wait_or_fail 30 "wireguard-go's socket" in_ns "$2" sh -c 'ss -Hlun | grep -q .'
+	# Room for what is sent while wireguard-go does not run; the 500 packets of a TUN are soon full.
+	ip -n "$2" link set "$1" mtu "$mtu" txqueuelen 10000 up
+	wait_or_fail 30 "wireguard-go's socket" wg_listens "$1" "$2"
 	ordinary_sockets
 	exec 7>&-
 	ip -n "$2" route replace default dev "$1"
 	# One-armed, the server is on the buyer's own link too.
 	ip -n "$2" route replace $server/32 dev "$1"
 	inner_addr=${address%/*}
+}
+
+wg_listens() { # TUN NAMESPACE: there may be other sockets beside its own
+	[ "$(in_ns "$2" wg show "$1" listen-port)" != 0 ]
 }
 
 # The kernel's default of 92 full packets is lost when wireguard-go sleeps for a few milliseconds, and it
@@ -479,9 +497,9 @@ captures_start() {
 # the kernel dropped a packet, nor did one that passed the filter stay behind in the buffer.
 captures_stop() {
 	local name log
+	captures_settle
 	for name in "${!capture_pids[@]}"; do
 		log=$tmp/$name.tcpdump.log
-		wait_or_fail 30 "the end of capture $name" capture_is_quiet "$tmp/$name.pcap"
 		kill -INT "${capture_pids[$name]}"
 		wait "${capture_pids[$name]}" 2>/dev/null || true
 		expect_text "capture $name" "$log" '^0 packets dropped by kernel'
@@ -491,11 +509,27 @@ captures_stop() {
 	capture_pids=()
 }
 
+# captures_settle: until both have written all that came by, and nothing comes any more.
+captures_settle() {
+	local name
+	for name in "${!capture_pids[@]}"; do
+		wait_or_fail 30 "the end of capture $name" capture_is_quiet "$tmp/$name.pcap"
+	done
+}
+
+# capture_is_quiet FILE: nothing came for a moment, and, as tcpdump says when it is asked, all that passed the
+# filter stands in the file.
 capture_is_quiet() {
-	local size
+	local size name log n_lines
 	size=$(stat -c %s "$1")
 	sleep 0.3
-	[ "$size" = "$(stat -c %s "$1")" ]
+	name=$(basename "$1" .pcap)
+	log=$tmp/$name.tcpdump.log
+	n_lines=$(wc -l <"$log")
+	kill -USR1 "${capture_pids[$name]}"
+	wait_for 30 "tcpdump's answer" eval '[ "$(wc -l <"$log")" -gt "$n_lines" ]' || return
+	awk '{ has_all = / received by filter/ && $2 == $5 } END { exit !has_all }' "$log" &&
+		[ "$size" = "$(stat -c %s "$1")" ]
 }
 
 # count_out, count_in [UNTIL]: the bytes that the two captures witness, without what is not the
@@ -510,13 +544,30 @@ count_in() {
 		--not-source $node_inner_addr ${1:+--until "$1"}
 }
 
-# expect_bill NAME: what is metered is what both captures saw, to the byte.
+# expect_bill NAME: what is metered is what both captures saw, to the byte. A process that was held up has
+# still to count or to deliver what the others have seen already, so their agreement is waited for first.
 expect_bill() {
 	local bill
-	bill=$(session_bill "$1")
+	wait_for 30 "the same bill from node and captures" bill_agrees "$1" || true
 	captures_stop
+	bill=$(session_bill "$1")
 	expect_eq "outbound bytes metered" "${bill% *}" "$(count_out)"
 	expect_eq "inbound bytes metered" "${bill#* }" "$(count_in)"
+}
+
+bill_agrees() { # NAME
+	[ "$(session_bill_now "$1")" = "$(count_out) $(count_in)" ]
+}
+
+# expect_delivered MIN MAX: bytes both ways, as soon as they are MIN.
+expect_delivered() {
+	wait_for 30 "the last bytes" has_delivered "$1" || true
+	captures_settle
+	expect_between "bytes delivered" $(($(count_out) + $(count_in))) "$1" "$2"
+}
+
+has_delivered() { # BYTES
+	[ $(($(count_out) + $(count_in))) -ge "$1" ]
 }
 
 # ---- losses ----------------------------------------------------------------------------------
@@ -590,8 +641,13 @@ losses_end() {
 	awk '{ sum += $2 < 0 ? -$2 : $2 } END { print sum + 0 }' "$tmp/losses"
 }
 
+# expect_no_losses: what is on its way is missing at one end for a moment; what was lost stays missing.
 expect_no_losses() {
-	[ "$(losses_end)" = 0 ] || fail "lost on the way: $(tr '\n' ' ' <"$tmp/losses")"
+	wait_for 30 "all packets to arrive" has_no_losses || fail "lost on the way: $(tr '\n' ' ' <"$tmp/losses")"
+}
+
+has_no_losses() {
+	[ "$(losses_end)" = 0 ]
 }
 
 # ---- what most tests do ----------------------------------------------------------------------
@@ -646,7 +702,7 @@ flow_get() { # lost, doubled, ...
 # tour: ICMP, TCP and UDP both ways, each checked at its end.
 tour() {
 	http_file file 1000000
-	from_buyer ping -q -c 3 -i 0.2 -W 5 $server >"$tmp/ping" || fail "ping: $(cat "$tmp/ping")"
+	from_buyer ping -q -c 3 -i 0.2 -W 20 $server >"$tmp/ping" || fail "ping: $(cat "$tmp/ping")"
 	fetch file
 	is_fetched file || fail "the file arrived altered"
 	echo_flow 200 400
@@ -664,9 +720,9 @@ expect_all_agree() {
 
 # ---- killing ---------------------------------------------------------------------------------
 
-# fetch_in_background NAME SPEED: a download that is still there after a second.
+# fetch_in_background NAME [SPEED]: a download that is still there after a second.
 fetch_in_background() {
-	fetch "$1" --limit-rate "$2" 2>/dev/null &
+	fetch "$1" ${2:+--limit-rate "$2"} 2>/dev/null &
 	download=$!
 	on_exit stop "$download"
 }
@@ -681,18 +737,29 @@ one_burst=$((32 * 1420))
 # expect_bill_within NAME KILLS: each direction's bill is not above what the captures saw, and at most a
 # burst for each kill is missing. $unbilled is the difference of both directions together.
 expect_bill_within() {
-	local bill out in
-	bill=$(session_bill "$1")
-	for name in out in; do
-		wait_or_fail 30 "the end of capture $name" capture_is_quiet "$tmp/$name.pcap"
-	done
-	out=$(($(count_out) - ${bill% *}))
-	in=$(($(count_in) - ${bill#* }))
+	local out in
+	wait_for 30 "the bill and the captures" bill_is_within $(($2 * one_burst)) "$1" || true
 	[ "$out" -ge 0 ] || fail "$((-out)) bytes outbound are billed that no capture saw"
 	[ "$in" -ge 0 ] || fail "$((-in)) bytes inbound are billed that no capture saw"
-	unbilled=$((out + in))
 	say "unbilled after $2 kill(s) of the data plane: $unbilled bytes"
 	expect_between "bytes that the kill left unbilled" "$unbilled" 0 $(($2 * one_burst))
+}
+
+unbilled_now() { # NAME: $out, $in and their sum, $unbilled
+	local bill
+	bill=$(session_bill "$1")
+	captures_settle
+	out=$(($(count_out) - ${bill% *}))
+	in=$(($(count_in) - ${bill#* }))
+	unbilled=$((out + in))
+}
+
+bill_is_within() { # BYTES NAME: and stays so
+	unbilled_now "$2"
+	[ "$out" -ge 0 ] && [ "$in" -ge 0 ] && [ "$unbilled" -le "$1" ] || return
+	local before=$unbilled
+	unbilled_now "$2"
+	[ "$unbilled" = "$before" ]
 }
 
 # client_restarts NAME: as the app does when its user turns it off and on: a new handshake at once.
