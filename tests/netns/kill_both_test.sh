@@ -7,10 +7,11 @@ set -euo pipefail
 # shellcheck source=tests/netns/topology.sh
 . "$(dirname "$0")/topology.sh"
 
-quota=9000000
+quota=18000000
 buyer_connects alice ${quota}B
-http_file file 20000000
-fetch_in_background file 5M
+http_file file 30000000
+pace $slow # so that the kills come long before the end of the quota
+fetch_in_background file
 wait_or_fail 60 "a part of the download" has_fetched file 2000000
 kill9 "$dataplane_pid"
 kill9 "$control_pid"
@@ -21,7 +22,7 @@ expect_bill_within alice 1
 stop "$download"
 
 client_restarts alice
-fetch_in_background file 5M
+fetch_in_background file
 wait_or_fail 60 "a part of the second download" has_fetched file 2000000
 kill9 "$control_pid"
 kill9 "$dataplane_pid"
@@ -32,7 +33,8 @@ expect_bill_within alice 2
 stop "$download"
 
 client_restarts alice
-fetch_in_background file 5M
+pace $topo_rate
+fetch_in_background file
 wait_or_fail 60 "the end of the quota" session_is_cut alice
 expect_bill_within alice 2
 bill=$(session_bill alice)

@@ -8,10 +8,11 @@ set -euo pipefail
 # shellcheck source=tests/netns/topology.sh
 . "$(dirname "$0")/topology.sh"
 
-quota=9000000
+quota=18000000
 buyer_connects alice ${quota}B
-http_file file 20000000
-fetch_in_background file 5M
+http_file file 30000000
+pace $slow # so that the kills come long before the end of the quota
+fetch_in_background file
 wait_or_fail 60 "a part of the download" has_fetched file 1500000
 kill9 "$control_pid"
 wait_or_fail 60 "another part, unseen by a control plane" has_fetched file 4000000
@@ -32,7 +33,8 @@ expect_over "bytes billed" $((${bill% *} + ${bill#* })) 4000000
 wait_or_fail 30 "the end of the harvested segments" eval "[ \$(find '$tmp/run' -name 'counters.*' | wc -l) = 1 ]"
 
 client_restarts alice
-fetch_in_background file 5M
+pace $topo_rate
+fetch_in_background file
 wait_or_fail 60 "the end of the quota" session_is_cut alice
 expect_bill_within alice 1
 bill=$(session_bill alice)

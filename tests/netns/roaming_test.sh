@@ -34,18 +34,20 @@ buyer_connects alice
 http_file file 12000000
 ip -n "$buyer" addr add $roamed_addr/24 dev b0
 client_port=$(in_ns "$buyer" wg show "$tun" listen-port)
+pace $slow # so that the client roams three times before the download ends
 fetch file &
 download=$!
 on_exit stop "$download"
 
 step=0
 for endpoint in $roamed_addr:40001 $roamed_addr:40002 "$buyer_addr:40003"; do
-	step=$((step + 2000000))
+	step=$((step + 1000000))
 	wait_or_fail 60 "$step bytes of the download" eval "[ \$(stat -c %s '$tmp/file' || echo 0) -gt $step ]"
 	roam_to "${endpoint%:*}" "${endpoint#*:}"
 	wait_or_fail 30 "endpoint $endpoint" session_has alice .usage.endpoint "$endpoint"
 	kill -0 $download || fail "the download ended before the client had roamed"
 done
+pace $topo_rate
 
 wait $download
 is_fetched file || fail "the file arrived altered"

@@ -8,7 +8,8 @@ set -euo pipefail
 . "$(dirname "$0")/topology.sh"
 
 buyer_connects alice
-http_file file 6000000
+http_file file 12000000
+pace $slow # so that it is suspended before it ends
 fetch file &
 download=$!
 on_exit stop "$download"
@@ -16,12 +17,14 @@ wait_or_fail 60 "a part of the download" eval "[ \$(stat -c %s '$tmp/file' || ec
 tw session suspend alice >/dev/null
 wait_or_fail 30 "the closed gate" session_has alice .usage.gate closed
 expect_eq "state" "$(session_get alice .state)" suspended
+wait_or_fail 30 "the bill to agree with the captures" bill_agrees alice
 bill=$(session_bill alice)
 before=$(dropped gate_closed)
 from_buyer ping -q -c 2 -i 0.3 -W 1 $server >/dev/null && fail "a ping passed in a suspended session"
 expect_over "packets dropped at the gate" "$(dropped gate_closed)" "$before"
 expect_eq "bill while suspended" "$(session_bill alice)" "$bill"
 kill -0 $download || fail "the download ended before the session was suspended"
+pace $topo_rate
 tw session resume alice >/dev/null
 wait $download
 is_fetched file || fail "the file arrived altered"
