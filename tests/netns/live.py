@@ -60,12 +60,12 @@ class Live:
             first = await self.until(socket, 'usage', lambda m: m['type'] == 'usage' and m['used_bytes'] > 0)
             assert first[0]['type'] == 'state', first[0]
             now = first[-1]['used_bytes']
-            seen = await self.until(socket, 'traffic', lambda m: m['type'] == 'usage' and m['used_bytes'] > now)
+            seen = await self.until(socket, 'traffic', lambda m: m['type'] == 'usage' and m['used_bytes'] > now
+                                    and m['out_bits_per_sec'] + m['in_bits_per_sec'] > 0)
             last = seen[-1]
             assert last['used_bytes'] == last['out_bytes'] + last['in_bytes'], last
             assert last['left_bytes'] == last['quota_bytes'] - last['used_bytes'], last
             assert 0 < last['seconds_left'] <= 3600, last
-            assert last['out_bits_per_sec'] + last['in_bits_per_sec'] > 0, last
             self.run('suspend', self.session)
             await self.until(socket, 'suspended', lambda m: m['type'] == 'state' and m['state'] == 'suspended')
             self.run('resume', self.session)

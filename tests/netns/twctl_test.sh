@@ -59,6 +59,25 @@ json() {
 	value=$(jq -er "$filter" "$tmp/out") || fail "twctl $* --json: no $filter"
 }
 
+# Of what is measured over a moment: asked until it is so, since the stand-in may have slept through it.
+measures() { # FILTER WANTED ARGUMENT...
+	wait_for 30 "$1 = $2" has_measured "$@" || fail "twctl ${*:3} --json: $1 is not $2"
+}
+
+has_measured() {
+	tw "${@:3}" --json
+	[ "$code" = 0 ] && [ "$(wc -l <"$tmp/out")" = 1 ] && [ "$(jq -r "$1" "$tmp/out")" = "$2" ]
+}
+
+shows() { # PATTERN ARGUMENT...
+	wait_for 30 "$1" has_shown "$@" || fail "twctl ${*:2} has no '$1'"
+}
+
+has_shown() {
+	tw "${@:2}"
+	[ "$code" = 0 ] && grep -qE -- "$1" "$tmp/out"
+}
+
 says() {
 	grep -qE -- "$1" "$tmp/out" || fail "the output has no '$1'"
 }
@@ -192,6 +211,7 @@ equal "a session by id" "$value" alice
 
 say "billing, quota, top-up"
 wait_for 30 "alice's quota" state_is alice .usage.gate quota || fail "the quota was not reached"
+wait_for 30 "alice's bytes" state_is alice .usage.used_bytes 200000 || fail "alice was not billed her quota"
 json .usage.used_bytes session show alice
 equal "alice's bytes" "$value" 200000
 equal "alice's left bytes" "$(jq -r .usage.left_bytes "$tmp/out")" 0
@@ -310,15 +330,12 @@ json '.ports[0].name' port
 equal "port name" "$value" wan
 ok port
 says 'rx_missed_pkts +3'
-json '.stages[] | select(.name == "decrypt") | .cycles_per_pkt' stages --interval 200
-equal "cycles per packet" "$value" 1000
-ok stages --interval 100
-says '^decrypt .* 32.0 +1000.0'
-json '.sessions[] | select(.name == "bob") | .in_bits_per_sec > .out_bits_per_sec and .out_bits_per_sec > 0' \
-	top --interval 300
-ok top --once --interval 200 --lines 1
+measures '.stages[] | select(.name == "decrypt") | .cycles_per_pkt' 1000 stages --interval 200
+shows '^decrypt .* 32.0 +1000.0' stages --interval 100
+measures '.sessions[] | select(.name == "bob") | .in_bits_per_sec > .out_bits_per_sec and .out_bits_per_sec > 0' \
+	true top --interval 300
+shows '^bob ' top --once --interval 200 --lines 1
 says '^2 sessions'
-says '^bob '
 says 'and 1 more'
 timeout 30 "$twctl" --config "$tmp/node.yaml" top --interval 100 | head -n 8 >"$tmp/out" || true
 says '^session +out'
