@@ -13,8 +13,8 @@ set -euo pipefail
 
 command -v prometheus >/dev/null || die "prometheus is not installed"
 api_port=$(free_port)
-prometheus_port=$(free_port)
-chain_port=$(free_port)
+prometheus_port=$(free_port "$api_port")
+chain_port=$(free_port "$api_port" "$prometheus_port")
 anvil=$root/tests/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil
 "$root/scripts/setup-modules"
 start "$tmp/anvil.log" "$anvil" --quiet --port "$chain_port" --block-time 1 --config-out "$tmp/anvil.json"
@@ -124,9 +124,10 @@ is() { # PROMQL VALUE
 wait_for 60 "the target to be up" is 'up{job="tollwire"}' 1 || die "$(tail -n 5 "$tmp/prometheus.log")"
 
 same() { # PROMQL FILTER TWCTL ARGUMENT...
-	local promql=$1 want
-	want=$(show "${@:2}")
-	wait_for 30 "$promql = $want" is "$promql" "$want" || die "$promql is $(query "$promql"), not $want"
+	wait_for 30 "$1 as twctl has it" is_shown "$@" || die "$1 is $(query "$1"), not $(show "${@:2}")"
+}
+is_shown() {
+	is "$1" "$(show "${@:2}")"
 }
 same 'sum(tollwire_dropped_packets_total{reason="wg_auth"})' .drops.wg_auth drops
 same 'sum(tollwire_dropped_packets_total)' '[.drops[]] | add' drops

@@ -18,9 +18,18 @@ standin_programs() {
 	done
 }
 
-# A port of the kernel's choice, free a moment ago.
+# free_port [OTHER...]: a port that is free, and none of these. Below those that the kernel gives to whoever
+# connects, so that it is still free when it is used.
 free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+	python3 - "$@" <<-'END'
+		import random, socket, sys
+		while True:
+		    port = random.randrange(20000, 32768)
+		    with socket.socket() as probe:
+		        if str(port) not in sys.argv and probe.connect_ex(("127.0.0.1", port)) != 0:
+		            break
+		print(port)
+	END
 }
 
 # standin_conf [LINE...]: $tmp/node.yaml, with these lines in its section usage. Other sections may be
