@@ -11,8 +11,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 5000
-
 int raw_http_connect(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};

@@ -6,7 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Returns: a connected socket; -1 when nobody listens within five seconds.
+// How long a test waits for a server that may be held up on a busy machine.
+#define PATIENCE_MS 30000
+
+// Returns: a connected socket; -1 when nobody listens within PATIENCE_MS.
 int raw_http_connect(const char *path);
 
 // To 127.0.0.1:port from another address of 127/8. Returns: a connected socket or -1.
@@ -18,7 +21,7 @@ int raw_http_send(int fd, const void *data, size_t len);
 // Reads one reply: its head and the body of its Content-Length.
 //
 // Returns: the status; 0 when the connection was closed before a reply; -1 when it is malformed, does
-//          not fit, or five seconds passed. Out: head and body, NUL-terminated.
+//          not fit, or nothing came for PATIENCE_MS. Out: head and body, NUL-terminated.
 int raw_http_read(int fd, char *head, size_t head_cap, char *body, size_t body_cap);
 
 // One request on a connection of its own. Returns: as raw_http_read().

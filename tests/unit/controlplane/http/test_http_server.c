@@ -88,7 +88,7 @@ static void test_garbage(void **state)
 		assert_true(fd >= 0);
 		raw_http_send(fd, rows[i], strlen(rows[i]));
 		shutdown(fd, SHUT_WR);
-		if (raw_http_wait_closed(fd, 5000) < 0)
+		if (raw_http_wait_closed(fd, PATIENCE_MS) < 0)
 			fail_msg("not closed after %s", rows[i]);
 		close(fd);
 	}
@@ -129,7 +129,7 @@ static void test_astray_gets_a_problem(void **state)
 		assert_int_equal(status, 400);
 		assert_non_null(strstr(head, "application/problem+json"));
 		assert_non_null(strstr(body, "\"status\":400"));
-		assert_true(raw_http_wait_closed(fd, 5000) >= 0);
+		assert_true(raw_http_wait_closed(fd, PATIENCE_MS) >= 0);
 		close(fd);
 	}
 	// Known headers beyond 8192 bytes, and the connection goes on.
@@ -205,7 +205,6 @@ static void test_pipelined_bodies_end_the_connection(void **state)
 #define POST_ECHO \
 	"POST /echo/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" \
 	"Content-Length: 2\r\n\r\n{}"
-#define GET_TICKS "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n"
 	static const char *const rows[] = {
 		POST_ECHO POST_ECHO,
 		POST_ECHO POST_ECHO POST_ECHO GET_TICKS,

@@ -4,92 +4,125 @@
 // instance, stale sockets.
 #include "http_server_story.h"
 
+#include "common/clock.h"
+
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-// Sends one byte of text every 100 ms until the server cuts it off.
-static int drip(const char *start, char filler)
+// Its clients have a second, and only those that are to be cut off.
+static int set_up_impatient(void **state)
+{
+	int r;
+
+	timeout_sec = 1;
+	r = set_up(state);
+	timeout_sec = 30;
+	return r;
+}
+
+// Sends one byte of text every 100 ms. Returns: whether the server cuts it off all the same.
+static bool is_drip_cut_off(const char *start, char filler)
 {
 	int fd = raw_http_connect(path);
-	int ms = -1;
+	bool is_cut_off = raw_http_send(fd, start, strlen(start)) < 0;
 
-	raw_http_send(fd, start, strlen(start));
-	for (int i = 0; i < 60 && ms < 0; i++) {
-		if (raw_http_send(fd, &filler, 1) < 0)
-			ms = i * 100;
-		else if (raw_http_wait_closed(fd, 100) >= 0)
-			ms = i * 100;
-	}
+	for (int ms = 0; ms < PATIENCE_MS && !is_cut_off; ms += 100)
+		is_cut_off =
+			raw_http_send(fd, &filler, 1) < 0 || raw_http_wait_closed(fd, 100) >= 0;
 	close(fd);
-	return ms;
+	return is_cut_off;
+}
+
+// Without reading: what makes room would let the server go on.
+static bool wait_hung_up(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd}; // POLLHUP is always asked for
+
+	return poll(&poll_fd, 1, PATIENCE_MS) == 1;
 }
 
 static void test_slow_clients_are_cut_off(void **state)
 {
-	char body[4096];
 	int fd, small = 4096;
 
 	(void)state;
 	// Sends nothing; sends the head a byte at a time; the body a byte at a time.
 	fd = raw_http_connect(path);
-	assert_true(raw_http_wait_closed(fd, 4000) >= 0);
+	assert_true(raw_http_wait_closed(fd, PATIENCE_MS) >= 0);
 	close(fd);
-	assert_true(drip("GET /ticks HTTP/1.1\r\nX: ", 'a') >= 0);
-	assert_true(drip(POST_HEAD "Content-Length: 900\r\n\r\n", ' ') >= 0);
+	assert_true(is_drip_cut_off("GET /ticks HTTP/1.1\r\nX: ", 'a'));
+	assert_true(is_drip_cut_off(POST_HEAD "Content-Length: 900\r\n\r\n", ' '));
 
 	// Does not read its reply.
 	fd = raw_http_connect(path);
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	raw_http_send(fd, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n", 31);
-	sleep(3);
-	assert_true(raw_http_wait_closed(fd, 1000) >= 0);
+	assert_true(wait_hung_up(fd));
 	close(fd);
-	assert_int_equal(
-		raw_http_ask(path, "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n", body, sizeof(body)),
-		200
-	);
+	assert_true(is_served());
+}
+
+// Returns: a connection that has a place. One that was just closed may keep it for a moment.
+static int take_place(void)
+{
+	char head[2048], body[4096];
+
+	for (int i = 0; i < 200; i++) {
+		int fd = raw_http_connect(path);
+
+		raw_http_send(fd, GET_TICKS, strlen(GET_TICKS));
+		if (raw_http_read(fd, head, sizeof(head), body, sizeof(body)) == 200)
+			return fd;
+		close(fd);
+		usleep(50000);
+	}
+	return -1;
 }
 
 static void test_connections_are_bounded(void **state)
 {
-	int fds[MAX_CONNECTIONS], fd, status = 0;
+	int fds[MAX_CONNECTIONS], fd;
 	char head[2048], body[4096];
 
 	(void)state;
-	for (int i = 0; i < MAX_CONNECTIONS; i++)
-		fds[i] = raw_http_connect(path);
+	for (int i = 0; i < MAX_CONNECTIONS; i++) {
+		fds[i] = take_place();
+		assert_true(fds[i] >= 0);
+	}
 	fd = raw_http_connect(path);
 	assert_int_equal(raw_http_read(fd, head, sizeof(head), body, sizeof(body)), 503);
 	close(fd);
 	for (int i = 0; i < MAX_CONNECTIONS; i++)
 		close(fds[i]);
-	// It takes the server a moment to notice, more on a busy machine.
-	for (int i = 0; i < 200 && status != 200; i++) {
-		usleep(50000);
-		status = raw_http_ask(
-			path, "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n", body, sizeof(body)
-		);
-	}
-	assert_int_equal(status, 200);
+	fd = take_place();
+	assert_true(fd >= 0);
+	close(fd);
 }
 
-static void test_timers_tick_under_load(void **state)
+static unsigned ask_ticks(void)
 {
 	char body[64];
-	int before, after;
+
+	assert_int_equal(raw_http_ask(path, GET_TICKS, body, sizeof(body)), 200);
+	return (unsigned)strtoul(body, NULL, 10);
+}
+
+// Requests without a pause keep no timer from its turn, and make none faster than its interval.
+static void test_timers_tick_under_load(void **state)
+{
+	uint64_t start_ns = clock_mono_ns(&clock_system), passed_ns = 0;
+	unsigned before = ask_ticks(), after = before;
 
 	(void)state;
-	assert_int_equal(
-		raw_http_ask(path, "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n", body, sizeof(body)),
-		200
-	);
-	before = atoi(body);
-	for (int i = 0; i < 200; i++) {
-		usleep(1000);
-		raw_http_ask(path, "GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n", body, sizeof(body));
+	for (int i = 0; i < 200 || (after - before < 5 && passed_ns < PATIENCE_MS * NS_PER_MS);
+	     i++) {
+		after = ask_ticks();
+		passed_ns = clock_mono_ns(&clock_system) - start_ns;
 	}
-	after = atoi(body);
-	assert_true(after - before >= 5 && after - before < 200);
+	assert_true(after - before >= 5);
+	// Two more: one was due already when the first request came, one just after it.
+	assert_true(after - before <= passed_ns / (TICK_MS * NS_PER_MS) + 2);
 }
 
 static void test_socket_mode(void **state)
@@ -135,7 +168,9 @@ static void test_killed_instance_is_replaced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SERVER_TEST(test_slow_clients_are_cut_off),
+		cmocka_unit_test_setup_teardown(
+			test_slow_clients_are_cut_off, set_up_impatient, tear_down
+		),
 		SERVER_TEST(test_connections_are_bounded),
 		SERVER_TEST(test_timers_tick_under_load),
 		SERVER_TEST(test_socket_mode),
