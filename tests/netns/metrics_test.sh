@@ -76,6 +76,12 @@ ask() { # CURL ARGUMENT...: head and body in $tmp/head and $tmp/body; prints the
 url=https://127.0.0.1:$api_port/metrics
 [ "$(ask "$url")" = 401 ] || die "without a token: $(cat "$tmp/head")"
 [ "$(ask -H 'Authorization: Bearer wrong' "$url")" = 401 ] || die "with a wrong token"
+# The series of a chain's endpoints begin with the first question to it.
+chain_is_read() {
+	ask -H "Authorization: Bearer $(cat "$tmp/state/admin.token")" "$url" &&
+		grep -q '^tollwire_chain_up{chain="anvil"} 1' "$tmp/body"
+}
+wait_for 60 "the chain to be read" chain_is_read || die "the chain is not read: $(cat "$tmp/body")"
 [ "$(ask -H "Authorization: Bearer $(cat "$tmp/state/admin.token")" "$url")" = 200 ] || die "with the token"
 grep -qi '^content-type: application/openmetrics-text; version=1.0.0; charset=utf-8' "$tmp/head" || die "content type"
 [ "$(tail -n 1 "$tmp/body")" = "# EOF" ] || die "no end"
