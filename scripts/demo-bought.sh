@@ -12,6 +12,7 @@
 
 film_bytes=24000000
 song_bytes=12000000
+song_rate=12mbit # slow enough for its checkpoints, one with each look at the counters at most
 credit_bytes=1000000
 vouchers_min=10
 checkpoints_min=8
@@ -19,7 +20,7 @@ checkpoints_min=8
 bought_set_up() {
 	say "starting a chain; deploying registry and escrow; registering the node at $price_per_gb a GB"
 	conf[voucher.credit_bytes]=$credit_bytes
-	conf[usage.checkpoint_bytes]=1000000
+	conf[usage.checkpoint_bytes]=250000
 	chain_up
 	contracts_deploy 2>/dev/null
 	node_register
@@ -34,7 +35,7 @@ bought_set_up() {
 # captured NAME: what the captures saw of a session that is quiet now; its traffic ends here.
 declare -A delivered=() vouchers=([film]=0 [song]=0)
 captured() {
-	session_bill "${chain_session[$1]}" >/dev/null
+	wait_for 30 "the same bill from node and captures" bill_agrees "${chain_session[$1]}" || true
 	captures_stop
 	delivered[$1]=$(($(count_out) + $(count_in)))
 }
@@ -50,7 +51,7 @@ watch_film() {
 	fetch film --max-time 240 &
 	local download=$!
 	on_exit stop "$download"
-	wait_or_fail 120 "half of the film" has_fetched film $((film_bytes / 2))
+	wait_or_fail 120 "a quarter of the film" has_fetched film $((film_bytes / 4))
 	pause_signing "$download"
 	wait "$download" || fail "the download did not go on after the next voucher"
 	is_fetched film || fail "the film arrived altered"
@@ -73,7 +74,7 @@ pause_signing() { # PID of the download
 end_film() {
 	say "ended by the buyer; the node finalises with the newest voucher, the rest goes back"
 	session_end film
-	wait_or_fail 60 "the film's settlement" bought_has film .state settled
+	wait_or_fail 120 "the film's settlement" bought_has film .state settled
 	vouchers[film]=$(cat "$tmp"/film.pay.*.log | grep -c '^signed ') || true
 }
 
@@ -84,15 +85,17 @@ hear_song() {
 	session_provision song "tw$$c"
 	session_tunnel song "tw$$c"
 	captures_start
+	pace $song_rate
 	fetch song --max-time 120 || fail "the song did not arrive"
 	is_fetched song || fail "the song arrived altered"
+	pace $topo_rate
 	captured song
 	say "ended by the buyer; the node proposes what was used"
 	session_end song
-	wait_or_fail 60 "the proposal" bought_is song proposed
+	wait_or_fail 120 "the proposal" bought_is song proposed
 	say "a day passes on the chain without a dispute; the node executes"
 	chain_advance 86401
-	wait_or_fail 60 "the song's settlement" bought_has song .state settled
+	wait_or_fail 120 "the song's settlement" bought_has song .state settled
 }
 
 # ---- what it comes to ------------------------------------------------------------------------

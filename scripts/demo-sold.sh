@@ -27,9 +27,9 @@ sold_set_up() {
 
 sold_ping() {
 	say "pinging the host behind the node, and the node inside the tunnel (free of charge)"
-	from_buyer ping -q -c 5 -i 0.2 -W 5 $server >&2
-	from_buyer ping -q -c 3 -i 0.2 -W 5 $node_inner_addr >&2
-	from_buyer traceroute -n -q 1 -w 3 $server | tee "$tmp/traceroute" >&2
+	from_buyer ping -q -c 5 -i 0.2 -W 20 $server >&2
+	from_buyer ping -q -c 3 -i 0.2 -W 20 $node_inner_addr >&2
+	from_buyer traceroute -n -q 1 -w 15 $server | tee "$tmp/traceroute" >&2
 	expect_text "traceroute" "$tmp/traceroute" "^ 1  $node_inner_addr "
 	expect_text "traceroute" "$tmp/traceroute" "^ 2  $server "
 }
@@ -62,7 +62,7 @@ sold_use_up() {
 	local download=$!
 	on_exit stop "$download"
 	wait_or_fail 60 "the end of the quota" session_is_cut demo
-	session_bill demo >/dev/null
+	wait_for 30 "the last bytes" has_delivered $((quota_bytes - tunnel_mtu + 1)) || true
 	kill -0 "$download" || fail "the download ended although the quota did not suffice"
 	tw session show demo >&2
 	top_up_time=$(date +%s.%N)
@@ -74,9 +74,11 @@ sold_use_up() {
 
 sold_evaluate() {
 	local bill drops
+	wait_for 30 "the same bill from node and captures" bill_agrees demo || true
 	bill=$(session_bill demo)
 	metered_out=${bill% *}
 	metered_in=${bill#* }
+	wait_for 30 "all packets to arrive" has_no_losses || true
 	losses=$(losses_end)
 	handshakes=$(dp_total handshakes_completed)
 	drops=$(dp totals | sed -n 's/^drop_//p' | jq -nR '[inputs / " " | {(.[0]): (.[1] | tonumber)}] | add // {}')
