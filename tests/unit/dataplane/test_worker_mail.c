@@ -214,6 +214,89 @@ static void test_removed_session_hands_everything_back(void **state)
 	assert_true(worker_rig_check_conservation(test->rig, 0));
 }
 
+// 540 s after the last handshake: nothing can be opened or sealed any more, and the keys go back to be
+// wiped. A keypair that was made since the slow path looked stays.
+static void test_erase_gives_all_keypairs_back(void **state)
+{
+	struct test *test = *state;
+	struct dp_session *session = &test->rig->dp.sessions[0];
+	struct mailbox *box = test->rig->worker->mailbox;
+	uint16_t port_be = flow_open(test, 0);
+	const uint64_t derived_ns = session->timers.derived_ns;
+	struct mail mail = {
+		.kind = MAIL_ERASE,
+		.generation = WORKER_RIG_GENERATION,
+		.erase_ns = derived_ns - 1,
+	};
+
+	assert_true(mail_send_down(box, &mail));
+	worker_poll(test->rig->worker);
+	assert_false(mail_recv_up(box, &mail));
+	assert_int_equal(session->timers.derived_ns, derived_ns);
+	answer(test, REMOTE, port_be, 100);
+	assert_int_equal(worker_rig_receive(test->rig, 0, test->out), 112);
+
+	mail = (struct mail){
+		.kind = MAIL_ERASE,
+		.generation = WORKER_RIG_GENERATION,
+		.erase_ns = derived_ns,
+	};
+	assert_true(mail_send_down(box, &mail));
+	worker_poll(test->rig->worker);
+	assert_true(mail_recv_up(box, &mail));
+	assert_int_equal(mail.kind, MAIL_KEYPAIR_FREE);
+	assert_ptr_equal(mail.keypair, test->rig->clients[0].keypair);
+	assert_false(mail_recv_up(box, &mail));
+	assert_int_equal(session->timers.derived_ns, 0); // nothing is due before the next handshake
+	assert_int_equal(session->timers.unanswered_send_ns, 0);
+	worker_rig_send(test->rig, 0, NULL, 0);
+	worker_poll(test->rig->worker);
+	assert_int_equal(worker_rig_drops(test->rig, DROP_WG_INDEX_UNKNOWN), 1);
+	answer(test, REMOTE, port_be, 100);
+	assert_int_equal(worker_rig_drops(test->rig, DROP_WG_NO_KEYPAIR), 1);
+	assert_true(worker_rig_check_conservation(test->rig, 0));
+}
+
+// The endpoint of a handshake is the client's: it was authentic.
+static void test_install_takes_endpoint_and_time(void **state)
+{
+	struct test *test = *state;
+	const struct dp_session *session = &test->rig->dp.sessions[0];
+	struct mailbox *box = test->rig->worker->mailbox;
+	static struct wg_keypair keypair;
+	struct mail mail = {
+		.kind = MAIL_INSTALL,
+		.generation = WORKER_RIG_GENERATION,
+		.install = {&keypair, {ADDR(5, 0, 0, 150), htons(4444)}},
+	};
+
+	keypair = (struct wg_keypair){.can_send = true, .can_receive = true};
+	worker_rig_advance(test->rig, 120 * NS_PER_SEC);
+	assert_true(mail_send_down(box, &mail));
+	worker_poll(test->rig->worker);
+	assert_ptr_equal(session->keypairs.next, &keypair);
+	assert_ptr_equal(session->keypairs.current, test->rig->clients[0].keypair);
+	assert_int_equal(session->endpoint.addr_be, ADDR(5, 0, 0, 150));
+	assert_int_equal(session->endpoint.port_be, htons(4444));
+	assert_int_equal(session->timers.derived_ns, test->rig->worker->now_ns);
+	assert_true(mail_recv_up(box, &mail));
+	assert_int_equal(mail.kind, MAIL_ENDPOINT);
+	assert_int_equal(mail.endpoint.port_be, htons(4444));
+	// One for a session that is gone comes back.
+	mail = (struct mail){
+		.kind = MAIL_INSTALL,
+		.generation = WORKER_RIG_GENERATION + 1,
+		.install = {&keypair, {ADDR(5, 0, 0, 151), htons(5555)}},
+	};
+	assert_true(mail_send_down(box, &mail));
+	worker_poll(test->rig->worker);
+	assert_true(mail_recv_up(box, &mail));
+	assert_int_equal(mail.kind, MAIL_KEYPAIR_FREE);
+	assert_ptr_equal(mail.keypair, &keypair);
+	assert_int_equal(session->endpoint.port_be, htons(4444));
+	assert_true(worker_rig_check_conservation(test->rig, 0));
+}
+
 // A packet waits for its next hop at the slow path while its session ends.
 static void test_held_packet_of_a_removed_session(void **state)
 {
@@ -274,6 +357,8 @@ int main(void)
 		T(test_mail_and_idle_rounds_are_counted),
 		T(test_counter_limit),
 		T(test_removed_session_hands_everything_back),
+		T(test_erase_gives_all_keypairs_back),
+		T(test_install_takes_endpoint_and_time),
 		T(test_held_packet_of_a_removed_session),
 		T(test_resolved_packet_goes_on_and_is_billed),
 	};
