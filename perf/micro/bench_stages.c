@@ -345,6 +345,7 @@ int main(int argc, char **argv)
 	bench.n_rounds = n_rounds;
 	worker_rig_eal();
 	bench.rig = worker_rig_create(n_sessions, UINT64_MAX, NULL);
+	worker_rig_start_clock(bench.rig, 1);
 	if (wg_aead_create(&bench.aead) != 0)
 		return fputs("AEAD engine: processor or memory lacking\n", stderr), 1;
 	flows_open();

@@ -74,7 +74,7 @@ struct node_rig *node_rig_create(unsigned time_factor, void (*adjust)(struct con
 	must(rig != NULL, "memory", "none");
 	rig->worker_rig = worker_rig_create(0, 0, adjust);
 	struct dp *dp = &rig->worker_rig->dp;
-	dp->tsc_hz /= time_factor;
+	worker_rig_start_clock(rig->worker_rig, time_factor);
 	rig->worker_rig->clock = (struct clock){rig_mono_ns, rig_unix_ns, dp};
 	strcpy(rig->dir, "/tmp/node_rig.XXXXXX");
 	must(mkdtemp(rig->dir) != NULL, "folder", rig->dir);

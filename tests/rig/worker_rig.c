@@ -28,6 +28,7 @@
 #define CLIENT_PORT 40000
 #define ADDR(a, b, c, d) htonl((a) << 24 | (b) << 16 | (c) << 8 | (d))
 #define OUTER_BYTES (20 + 8)
+#define STANDSTILL_HZ UINT64_MAX // eight seconds of the TSC are a nanosecond
 
 const char *worker_rig_pool_ops;
 
@@ -210,7 +211,7 @@ struct worker_rig *worker_rig_create(
 	struct dp *dp = &rig->dp;
 	dp->config = &rig->config;
 	dp->clock = &rig->clock;
-	dp->tsc_hz = rte_get_tsc_hz();
+	dp->tsc_hz = STANDSTILL_HZ;
 	dp->tsc_base = rte_rdtsc();
 	dp->base_ns = 1000 * NS_PER_SEC;
 	dp->n_workers = 1;
@@ -284,6 +285,12 @@ void worker_rig_destroy(struct worker_rig *rig)
 void worker_rig_advance(struct worker_rig *rig, uint64_t ns)
 {
 	rig->dp.base_ns += ns;
+}
+
+void worker_rig_start_clock(struct worker_rig *rig, unsigned factor)
+{
+	rig->dp.tsc_base = rte_rdtsc();
+	rig->dp.tsc_hz = rte_get_tsc_hz() / factor;
 }
 
 static size_t l4_build(uint8_t *l4, const struct worker_rig_packet *packet)

@@ -60,8 +60,11 @@ struct worker_rig *worker_rig_create(
 );
 void worker_rig_destroy(struct worker_rig *rig);
 
-// Moves the worker's clock forward.
+// Moves the worker's clock forward; it moves by nothing else, however long a test is kept from its CPU.
 void worker_rig_advance(struct worker_rig *rig, uint64_t ns);
+
+// Lets the clock run by itself from here on, `factor` times as fast as time.
+void worker_rig_start_clock(struct worker_rig *rig, unsigned factor);
 
 // An IPv4 packet with right checksums. proto 6, 17 or 1 (an echo request; sport is its identifier).
 struct worker_rig_packet {
