@@ -66,10 +66,12 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# make_tmp: a folder for this run, in $tmp.
+# make_tmp: a folder for this run, in $tmp. Its end is on the stack before it is there: a signal between the
+# two would leave it.
 make_tmp() {
-	tmp=$(mktemp -d "${TMPDIR:-/tmp}/tollwire.XXXXXX")
+	tmp=${TMPDIR:-/tmp}/tollwire.$(od -An -N6 -tx1 /dev/urandom | tr -d ' ')
 	on_exit rm -rf "$tmp"
+	mkdir -m 700 "$tmp"
 }
 
 # ---- waiting ---------------------------------------------------------------------------------
@@ -125,8 +127,8 @@ stop() {
 ns_add() {
 	local -n ns_add_ret=$1
 	ns_add_ret=tw$$-$2
+	on_exit ns_del "$ns_add_ret" # first, as with the folder
 	ip netns add "$ns_add_ret"
-	on_exit ns_del "$ns_add_ret"
 	ip -n "$ns_add_ret" link set lo up
 }
 
