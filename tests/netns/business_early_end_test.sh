@@ -26,10 +26,9 @@ wallet_tunnel signed "tw$$b"
 captures_start
 fetch file
 is_fetched file || fail "the file arrived altered"
+expect_bill "${chain_session[signed]}"
 used=$(bought_used signed)
-captures_stop
-expect_eq "bytes metered" $used $(($(count_out) + $(count_in)))
-voucher signed $used
+voucher signed "$used"
 buyer_tw end "$tmp/signed.session" --key-file "$tmp/buyer.key" --at-node --json >"$tmp/signed.ended.json" ||
 	fail "buyer end --at-node: $(cat "$tmp/signed.ended.json")"
 wait_or_fail 60 "the settlement" bought_has signed .state settled
@@ -49,7 +48,7 @@ for name in unused signed unsigned; do
 done
 expect_ledger unused signed unsigned
 expect_eq "what came back, unused" "$(ledger_get unused refund_wei)" $deposit
-expect_eq "what was settled, signed" "$(ledger_get signed bytes_used)" $used
+expect_eq "what was settled, signed" "$(ledger_get signed bytes_used)" "$used"
 expect_eq "what came back, signed" "$(ledger_get signed refund_wei)" $((deposit - used * 1000000))
 expect_eq "what came back, unsigned" "$(ledger_get unsigned refund_wei)" $deposit
 session_verify signed || fail "verify: $(cat "$tmp/signed.verified.json")"

@@ -27,12 +27,8 @@ fetch_in_background file 4M
 wait_or_fail 30 "the wait for a voucher" bought_has alice '.purchase.waiting_since_unix_sec != null' true
 expect_eq "state" "$(bought_get alice .state)" active
 expect_eq "gate" "$(bought_get alice .usage.gate)" quota
-bill=$(session_bill "${chain_session[alice]}")
-used=$((${bill% *} + ${bill#* }))
-expect_between "bytes served" "$used" $((signed + credit - 1419)) $((signed + credit))
-captures_stop
-expect_eq "outbound bytes metered" "${bill% *}" "$(count_out)"
-expect_eq "inbound bytes metered" "${bill#* }" "$(count_in)"
+expect_bill "${chain_session[alice]}"
+expect_between "bytes served" "$(bought_used alice)" $((signed + credit - 1419)) $((signed + credit))
 
 # Another purchase in a later block: what the node decides, it decides at that time at the earliest.
 chain_advance $((patience - 120))
