@@ -37,6 +37,7 @@ topo_chains=("{name: anvil, id: $(chain chainId), endpoints: [\"$(chain rpcUrl)\
 api_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 conf[api.listen]=127.0.0.1:$api_port
 conf[api.requests_per_minute]=100000
+conf[api.request_timeout_sec]=60 # the last client's first request comes late
 conf[sessions.max]=32
 conf[wireguard.handshakes_per_source]=1000
 conf[wireguard.handshake_burst]=100
@@ -52,11 +53,11 @@ expect_eq "sessions added" "$(wc -l <"$tmp/sessions")" $n_sessions
 sessions_are() { # NUMBER: so many in the data plane
 	[ "$(tw_get .dataplane.sessions status)" = "$1" ]
 }
-wait_or_fail 20 "the sessions in the data plane" sessions_are $n_sessions
+wait_or_fail 30 "the sessions in the data plane" sessions_are $n_sessions
 session=$(tw_get '.sessions[0].id' session list)
 
 wait_or_fail 60 "the nodes" sh -c "curl -sf 'http://127.0.0.1:$api_port/api/v1/nodes' | jq -e '.chains[0].registered == 200'"
-wait_or_fail 20 "the node to be well" curl -sf "http://127.0.0.1:$api_port/api/v1/health"
+wait_or_fail 30 "the node to be well" curl -sf "http://127.0.0.1:$api_port/api/v1/health"
 cat >"$tmp/listen.py" <<'END'
 import asyncio, sys, websockets
 
@@ -132,7 +133,7 @@ traffic_begin
 wait_or_fail 60 "traffic in each session" sessions_have_traffic
 tw session add late --quota 1GB --duration 1h --public-key "$(wg genkey | wg pubkey)" >/dev/null
 tw session top-up "$session" --by 1GB >/dev/null
-wait_or_fail 20 "the new session in the data plane" sessions_are $((n_sessions + 1))
+wait_or_fail 30 "the new session in the data plane" sessions_are $((n_sessions + 1))
 load_end
 
 run "sustained, /node" /api/v1/node 1000 6
@@ -175,7 +176,7 @@ all_agree() {
 	metered >"$tmp/metered"
 	cmp -s "$tmp/metered" "$tmp/counted"
 }
-wait_or_fail 20 "each session's bill" all_agree
+wait_or_fail 30 "each session's bill" all_agree
 expect_eq "sessions without a bill" "$(awk '$2 == 0 || $3 == 0' "$tmp/metered" | wc -l)" 0
 
 kill -0 "$live_pid" || fail "the WebSockets did not last"

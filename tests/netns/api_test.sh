@@ -21,14 +21,14 @@ admin_token
 
 start "$tmp/control.log" "$control" --config "$tmp/node.yaml"
 url=http://127.0.0.1:$api_port
-wait_for 10 "tollwire-control" "$twctl" --config "$tmp/node.yaml" status
+wait_for 30 "tollwire-control" "$twctl" --config "$tmp/node.yaml" status
 [ "$(curl -s -o "$tmp/health" -w '%{http_code}' "$url/api/v1/health")" = 503 ] || die "well without a data plane"
 jq -e '.status == "down" and (.conditions | index("dataplane"))' "$tmp/health" >/dev/null || die "$(cat "$tmp/health")"
 
 start "$tmp/standin.log" "$standin" "$tmp/run"
-wait_for 10 "the node to be well" curl -sf "$url/api/v1/health"
+wait_for 30 "the node to be well" curl -sf "$url/api/v1/health"
 "$twctl" --config "$tmp/node.yaml" session add alice --quota 1MB --duration 1h --generate-key >/dev/null
-wait_for 10 "a checkpoint" sh -c \
+wait_for 30 "a checkpoint" sh -c \
 	"'$twctl' --config '$tmp/node.yaml' session show alice --json | jq -e '.usage.checkpoints > 0'"
 curl -s "$url/api/v1/openapi.json" | cmp - <(sed 's/^ *//' "$root/controlplane/http/openapi.json") ||
 	die "another document is served"

@@ -35,7 +35,7 @@ case "\$2" in
 0) exit 0 ;;
 3) exit 3 ;;
 1) false ;;
-*) wait_for 60 "a signal" false ;;
+*) wait_for 120 "a signal" false ;;
 esac
 CHILD
 
@@ -49,7 +49,7 @@ expect_gone() {
 			[ ! -e "$what" ] || die "folder $what is left"
 			! grep -q "$what" /proc/mounts || die "a mount below $what is left"
 			;;
-		ns) ! ip netns list | grep -qw "$what" || die "namespace $what is left" ;;
+		ns) ! ip netns list | grep -w "$what" >/dev/null || die "namespace $what is left" ;;
 		esac
 	done <"$1"
 }
@@ -64,7 +64,7 @@ import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execvp("bash", ["bash"] + sys.argv[1:])' "$tmp/child" "$report" "$1" &
 	pid=$!
-	wait_for 20 "the child" grep -q ready "$report"
+	wait_for 60 "the child" grep -q ready "$report"
 	[ -z "$2" ] || kill "-$2" "$pid"
 	wait "$pid" || status=$?
 	[ "$status" = "$3" ] || die "$1 $2: exit code $status; expected $3"

@@ -21,7 +21,7 @@ mkdir "$tmp/run" "$tmp/state"
 refused() {
 	local what=$1 binary=$2 config=$3 status=0 word line
 	shift 3
-	timeout 20 ip netns exec "$node" "$binary" --config "$config" >"$tmp/refused.log" 2>&1 </dev/null || status=$?
+	timeout 60 ip netns exec "$node" "$binary" --config "$config" >"$tmp/refused.log" 2>&1 </dev/null || status=$?
 	[ "$status" != 0 ] && [ "$status" -lt 124 ] || fail "$what: exit status $status"
 	while read -r line; do
 		for word; do
@@ -57,7 +57,7 @@ dataplane_start
 control_start
 refused "second control plane" "$control" "$tmp/tollwire.yaml" "$tmp"
 refused "second data plane" "$dataplane" "$tmp/tollwire.yaml" "$tmp/run" "$dataplane_pid"
-control_is_up || fail "the second instance broke the first"
+wait_or_fail 30 "the first instance, not broken by the second" control_is_up
 session_add alice 1MB
 
 say "killing both, and starting with what they left"
@@ -65,7 +65,7 @@ kill9 "$control_pid"
 kill9 "$dataplane_pid"
 dataplane_start
 control_start
-wait_or_fail 5 "session alice" session_is_ready alice
+wait_or_fail 30 "session alice" session_is_ready alice
 stop "$control_pid"
 expect_text "the end" "$tmp/control.log" 'ends'
 cp -a "$tmp/state" "$tmp/good"
@@ -79,7 +79,7 @@ done
 rm -rf "$tmp/state"
 cp -a "$tmp/good" "$tmp/state"
 control_start
-wait_or_fail 5 "session alice, restored" session_is_ready alice
+wait_or_fail 30 "session alice, restored" session_is_ready alice
 stop "$control_pid"
 
 mkdir "$tmp/small"
