@@ -112,11 +112,11 @@ start() {
 	on_exit stop "$started"
 }
 
-# stop PID [SECONDS]: asks a process to end, makes it end after the time (5 s by default).
+# stop PID [SECONDS]: asks a process to end, makes it end after the time (30 s by default).
 stop() {
 	kill -0 "$1" 2>/dev/null || return 0
 	kill -TERM "$1" 2>/dev/null || true
-	wait_gone "${2:-5}" "$1" || kill -KILL "$1" 2>/dev/null || true
+	wait_gone "${2:-30}" "$1" || kill -KILL "$1" 2>/dev/null || true
 	wait "$1" 2>/dev/null || true
 }
 

@@ -22,7 +22,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ACK_TIMEOUT_MS 5000
+#define ACK_TIMEOUT_MS 30000
 #define MAX_BOOTS 64
 
 static void die(const char *what)
@@ -150,11 +150,13 @@ static int show(const struct abi_attach *att, uint32_t slot, uint32_t generation
 static int show_totals(const struct abi_attach *att)
 {
 	struct abi_thread_stats sum = {0};
-	uint64_t drops = 0, consumed = 0;
+	uint64_t drops = 0, consumed = 0, loops = UINT64_MAX;
 
 	for (uint32_t i = 0; i < att->n_threads; i++) {
 		const struct abi_thread_stats *thread = &att->threads[i];
 
+		if (thread->loops < loops)
+			loops = thread->loops;
 		sum.rx_pkts += thread->rx_pkts;
 		sum.tx_pkts += thread->tx_pkts;
 		sum.originated_pkts += thread->originated_pkts;
@@ -177,6 +179,7 @@ static int show_totals(const struct abi_attach *att)
 		if (sum.consumed[j] != 0)
 			printf("consumed_%s %" PRIu64 "\n", abi_consumed_name(j), sum.consumed[j]);
 	}
+	printf("loops %" PRIu64 "\n", loops); // of the thread that went round least
 	printf("unaccounted %" PRId64 "\n",
 	       (int64_t)(sum.rx_pkts + sum.originated_pkts - sum.tx_pkts - drops - consumed));
 	return 0;

@@ -383,7 +383,7 @@ wg_configure() {
 }
 
 wg_listens() { # TUN NAMESPACE: there may be other sockets beside its own
-	[ "$(in_ns "$2" wg show "$1" listen-port)" != 0 ]
+	[ "$(in_ns "$2" wg show "$1" listen-port)" -gt 0 ]
 }
 
 # The kernel's default of 92 full packets is lost when wireguard-go sleeps for a few milliseconds, and it
@@ -449,11 +449,21 @@ http_file() {
 	head -c "$2" /dev/urandom >"$tmp/www/$1"
 }
 
-# fetch NAME [OPTION...]: from within the tunnel, to $tmp/NAME.
+# fetch NAME [OPTION...]: from within the tunnel, to $tmp/NAME. When this returns both ends have closed the
+# connection: nothing of it is under way any more that would still be billed.
 fetch() {
-	local name=$1
+	local name=$1 port
 	shift
-	from_buyer curl -sS --max-time 240 -o "$tmp/$name" "$@" "http://$server/$name"
+	port=$(from_buyer curl -sS --max-time 240 -w '%{local_port}' -o "$tmp/$name" "$@" "http://$server/$name") ||
+		return
+	wait_for 30 "the end of the connection for $name" connection_is_closed "$port" || true
+}
+
+# connection_is_closed PORT: the buyer's. The server's side has the port that NAT gave it; what it still waits
+# for is the last acknowledgement.
+connection_is_closed() {
+	[ -z "$(in_ns "$buyer" ss -Htn state connected exclude time-wait "sport = :$1 and dst $server")" ] &&
+		[ -z "$(in_ns "$internet" ss -Htn state last-ack 'sport = :80')" ]
 }
 
 # is_fetched NAME: whole and unaltered.
@@ -598,17 +608,24 @@ link_packets() { # NAMESPACE INTERFACE rx|tx
 }
 
 # wire_gap: packets that one end of a link sent and the other never saw, as `out in` of the node. Each
-# end is read at another moment, so it is read until nothing is on its way: twice the same.
+# end is read at another moment, so it is read until nothing is on its way: twice the same, and the node
+# has looked into its queues in between.
 wire_gap() {
 	local tries=40 gap next
-	gap=$(wire_gap_now)
-	while sleep 0.05; do
+	gap=$(wire_gap_now) next=$gap
+	while sleep 0.05 && node_goes_round; do
 		next=$(wire_gap_now)
 		[ "$next" != "$gap" ] || break
 		[ "$((tries -= 1))" -gt 0 ] || break
 		gap=$next
 	done
 	echo "$next"
+}
+
+node_goes_round() { # each of its threads, twice from now
+	local loops
+	loops=$(dp_total loops)
+	wait_for 30 "the node's threads" eval '[ "$(dp_total loops)" -ge $((loops + 2)) ]'
 }
 
 wire_gap_now() {
