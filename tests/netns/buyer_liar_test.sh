@@ -135,7 +135,7 @@ for broken in '{"status": 503, "answer": "{}"}' '{"status": 200, "answer": "hell
 	claims 6000000
 	kill -0 "$pay_pid" || fail "pay gave up"
 	before=$(wc -l <"$tmp/vouchers")
-	wait_or_fail 40 "pay to come back" eval "[ \$(wc -l <'$tmp/vouchers') -gt $((before + 1)) ]"
+	wait_or_fail 90 "pay to come back" eval "[ \$(wc -l <'$tmp/vouchers') -gt $((before + 1)) ]"
 done
 
 # ---- killed between signing and sending ----

@@ -45,8 +45,7 @@ sell_until_refused
 expect_text "the refusal" "$tmp/sold" 'store'
 expect_text "the refusal" "$tmp/sold" '[Nn]o space left|full'
 wait_or_fail 30 "a condition in the status" eval '[ "$(tw_get .is_degraded status)" = true ]'
-tw status >"$tmp/status"
-expect_text "twctl status" "$tmp/status" '! store'
+wait_or_fail 30 "the store in twctl status" eval 'tw status >"$tmp/status" && grep -q "! store" "$tmp/status"'
 wait_or_fail 30 "the quota, enforced all the same" eval '[ "$(dropped gate_closed)" -gt 2 ]'
 kill9 "$control_pid"
 
