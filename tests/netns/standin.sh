@@ -18,20 +18,6 @@ standin_programs() {
 	done
 }
 
-# free_port [OTHER...]: a port that is free, and none of these. Below those that the kernel gives to whoever
-# connects, so that it is still free when it is used.
-free_port() {
-	python3 - "$@" <<-'END'
-		import random, socket, sys
-		while True:
-		    port = random.randrange(20000, 32768)
-		    with socket.socket() as probe:
-		        if str(port) not in sys.argv and probe.connect_ex(("127.0.0.1", port)) != 0:
-		            break
-		print(port)
-	END
-}
-
 # standin_conf [LINE...]: $tmp/node.yaml, with these lines in its section usage. Other sections may be
 # appended.
 standin_conf() {
