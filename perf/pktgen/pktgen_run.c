@@ -472,10 +472,19 @@ static bool is_stopped(const struct pktgen_run *run, uint64_t n)
 		access(run->conf.stop_file, F_OK) == 0;
 }
 
+// How long nothing must arrive for the run to be over. Within a window nothing is lost by itself: what is
+// missing waits in a node that does not run for the moment, and will be billed.
+static uint64_t quiet_after_ns(const struct pktgen_run *run)
+{
+	if (run->n_under_way == 0)
+		return QUIET_NS;
+	return run->conf.window_pkts != 0 ? LOST_NS : 4 * QUIET_NS;
+}
+
 int pktgen_run_traffic(struct pktgen_run *run)
 {
 	uint64_t n_total = run->conf.n_packets * run->n_buyers;
-	uint64_t start_ns = pktgen_run_now_ns(), quiet_ns;
+	uint64_t start_ns = pktgen_run_now_ns();
 
 	run->last_arrival_ns = start_ns;
 	for (uint64_t n = 0; n < n_total && !is_stopped(run, n); n++) {
@@ -494,7 +503,6 @@ int pktgen_run_traffic(struct pktgen_run *run)
 	}
 	do {
 		receive(run);
-		quiet_ns = run->n_under_way == 0 ? QUIET_NS : 4 * QUIET_NS;
-	} while (pktgen_run_now_ns() - run->last_arrival_ns < quiet_ns && !is_late(run));
+	} while (pktgen_run_now_ns() - run->last_arrival_ns < quiet_after_ns(run) && !is_late(run));
 	return 0;
 }

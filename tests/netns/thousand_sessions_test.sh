@@ -33,8 +33,8 @@ taskset -c "$other_cpus" ip netns exec "$node" "$pktgen" run --core 0 --seed 7 -
 	--tunnel "net_memif0,role=client,id=0,socket-abstract=no,socket=$tmp/memif" \
 	--internet "net_memif1,role=client,id=1,socket-abstract=no,socket=$tmp/memif" \
 	--node-key "$(dp key)" --node-tunnel $node_tunnel_addr --node-internet $node_internet_addr \
-	--buyers 192.0.2.10 --buyer-addresses 200 --remote $server --size imix --packets 30 --rate 5000 \
-	--timeout 50 --per-session "$tmp/per-session" >"$tmp/pktgen.json" 2>"$tmp/pktgen.log" || status=$?
+	--buyers 192.0.2.10 --buyer-addresses 200 --remote $server --size imix --packets 30 --rate 5000 --window 256 \
+	--timeout 240 --per-session "$tmp/per-session" >"$tmp/pktgen.json" 2>"$tmp/pktgen.log" || status=$?
 [ "$status" = 0 ] || fail "the generator found something wrong: $(cat "$tmp/pktgen.json")"
 expect_eq "handshakes" "$(jq .handshakes "$tmp/pktgen.json")" $n_sessions
 # Whatever a busy machine loses on the way is not billed either.
