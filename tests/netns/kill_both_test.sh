@@ -12,7 +12,7 @@ buyer_connects alice ${quota}B
 http_file file 30000000
 pace $slow # so that the kills come long before the end of the quota
 fetch_in_background file
-wait_or_fail 60 "a part of the download" has_fetched file 2000000
+wait_or_fail 60 "a part of the download" has_fetched file 1000000
 kill9 "$dataplane_pid"
 kill9 "$control_pid"
 dataplane_start
@@ -23,7 +23,7 @@ stop "$download"
 
 client_restarts alice
 fetch_in_background file
-wait_or_fail 60 "a part of the second download" has_fetched file 2000000
+wait_or_fail 60 "a part of the second download" has_fetched file 1000000
 kill9 "$control_pid"
 kill9 "$dataplane_pid"
 control_start_alone

@@ -12,7 +12,7 @@ buyer_connects alice
 http_file file 20000000
 pace $slow
 fetch_in_background file
-wait_or_fail 60 "a part of the download" has_fetched file 3000000
+wait_or_fail 60 "a part of the download" has_fetched file 1500000
 kill9 "$dataplane_pid"
 wait_or_fail 30 "the loss of the data plane" eval '[ "$(tw_get .dataplane.is_attached status)" = false ]'
 expect_eq "degraded" "$(tw_get .is_degraded status)" true

@@ -41,7 +41,7 @@ on_exit stop "$download"
 
 step=0
 for endpoint in $roamed_addr:40001 $roamed_addr:40002 "$buyer_addr:40003"; do
-	step=$((step + 1000000))
+	step=$((step + 500000))
 	wait_or_fail 60 "$step bytes of the download" eval "[ \$(stat -c %s '$tmp/file' || echo 0) -gt $step ]"
 	roam_to "${endpoint%:*}" "${endpoint#*:}"
 	wait_or_fail 30 "endpoint $endpoint" session_has alice .usage.endpoint "$endpoint"

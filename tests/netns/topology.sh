@@ -200,7 +200,7 @@ shape() {
 
 # pace RATE: of what comes from the internet, from now on; what waits in the queue is kept. A download that is
 # to be found in its middle is slow until it has been.
-slow=8mbit
+slow=4mbit
 pace() {
 	tc -n "$internet" qdisc change dev i0 root tbf rate "$1" burst 16kb limit 4mb
 }
@@ -267,7 +267,8 @@ dataplane_start() {
 	start "$tmp/dataplane.log" ip netns exec "$node" "$dataplane" --config "$tmp/tollwire.yaml"
 	dataplane_pid=$started
 	[ "$topo_driver" != tap ] || topo_move_taps
-	wait_or_fail 30 "the data plane" dataplane_is_up
+	# Its memory is taken and locked page by page: seconds, and many of them on a machine that is busy.
+	wait_or_fail 120 "the data plane" dataplane_is_up
 }
 
 control_is_up() {
@@ -276,7 +277,7 @@ control_is_up() {
 
 control_start() {
 	control_start_alone
-	wait_or_fail 30 "the control plane's data plane" control_is_up
+	wait_or_fail 60 "the control plane's data plane" control_is_up
 }
 
 # control_start_alone: whether or not there is a data plane.
@@ -285,7 +286,7 @@ control_start_alone() {
 	start "$tmp/control.log" taskset -c "$other_cpus" "${control_in[@]}" "$control" \
 		--config "$tmp/tollwire.yaml"
 	control_pid=$started
-	wait_or_fail 30 "the control plane" tw status
+	wait_or_fail 60 "the control plane" tw status
 }
 
 # kill9 PID: and it is gone when this returns.
@@ -739,6 +740,7 @@ expect_all_agree() {
 
 # fetch_in_background NAME [SPEED]: a download that is still there after a second.
 fetch_in_background() {
+	rm -f "$tmp/$1" # of a former one
 	fetch "$1" ${2:+--limit-rate "$2"} 2>/dev/null &
 	download=$!
 	on_exit stop "$download"
