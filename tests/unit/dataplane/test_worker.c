@@ -289,6 +289,8 @@ static void test_fragmentation_needed(void **state)
 	assert_int_equal(l34.icmp_type, NET_ICMP_UNREACHABLE);
 	assert_int_equal(l34.icmp_code, 4);
 	assert_int_equal(net_load16(test->out + 14 + 20 + 6), htons(1420)); // RFC 1191 section 4
+	assert_int_equal(slot_of(test, 0)->free.drop_in_pkts, 2);
+	assert_int_equal(slot_of(test, 0)->free.drop_out_pkts, 0);
 	assert_true(worker_rig_check_conservation(test->rig, 0));
 }
 
@@ -344,6 +346,29 @@ static void test_no_error_about_a_hairpin(void **state)
 	assert_true(worker_rig_check_conservation(test->rig, 0));
 }
 
+// The worker itself looks for what is idle, a little in each round, and shows what is left.
+static void test_idle_mapping_ends(void **state)
+{
+	struct test *test = *state;
+	const struct abi_nat_stats *stats = &test->rig->worker->stats->nat;
+	uint16_t port_be = flow_open(test, 0);
+
+	worker_rig_advance(test->rig, NS_PER_MS);
+	worker_poll(test->rig->worker);
+	assert_int_equal(stats->mappings_udp, 1);
+	worker_rig_advance(test->rig, 300 * NS_PER_SEC); // RFC 4787 REQ-5
+	for (unsigned i = 0; i < 10000 && stats->mappings_udp != 0; i++) {
+		worker_rig_advance(test->rig, NS_PER_MS);
+		worker_poll(test->rig->worker);
+	}
+	assert_int_equal(stats->mappings_udp, 0);
+	assert_int_equal(stats->mappings_expired, 1);
+	assert_int_equal(stats->filter_entries, 0);
+	answer(test, REMOTE, port_be, 100);
+	assert_int_equal(worker_rig_drops(test->rig, DROP_NAT_NO_MAPPING), 1);
+	assert_true(worker_rig_check_conservation(test->rig, 0));
+}
+
 static void test_pings_to_the_node_are_free(void **state)
 {
 	struct test *test = *state;
@@ -387,6 +412,7 @@ int main(void)
 		T(test_fragmentation_needed),
 		T(test_hairpin_bills_both_sessions),
 		T(test_no_error_about_a_hairpin),
+		T(test_idle_mapping_ends),
 		T(test_pings_to_the_node_are_free),
 	};
 

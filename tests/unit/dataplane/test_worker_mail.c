@@ -320,6 +320,48 @@ static void test_held_packet_of_a_removed_session(void **state)
 	assert_true(worker_rig_check_conservation(test->rig, 0));
 }
 
+// The same, and the slot has another session when the packet comes back: it is not the one that pays.
+static void test_held_packet_of_a_former_session(void **state)
+{
+	struct test *test = *state;
+	struct worker_rig_packet packet = outbound(test, 0, 100);
+	const struct dp_session *session = &test->rig->dp.sessions[0];
+	struct mailbox *box = test->rig->worker->mailbox;
+	struct mail mail = {.kind = MAIL_REMOVE, .generation = WORKER_RIG_GENERATION};
+	struct abi_session_slot *slot = slot_of(test, 0);
+	const uint8_t mac[6] = {2, 2, 2, 2, 2, 2};
+	void *held = NULL;
+
+	packet.dst_be = ADDR(6, 0, 0, 79);
+	send_packet(test, 0, &packet);
+	assert_int_equal(rte_ring_dequeue(box->up_pkts, &held), 0);
+	assert_true(mail_send_down(box, &mail));
+	mail = (struct mail){
+		.kind = MAIL_ADOPT,
+		.gate = ABI_GATE_OPEN,
+		.generation = WORKER_RIG_GENERATION + 1,
+		.session =
+			{
+				.limits = {.limit_bytes = QUOTA, .expires_ns = UINT64_MAX},
+				.inner_addr_be = packet.src_be,
+			},
+	};
+	assert_true(mail_send_down(box, &mail));
+	net_neigh_confirm(
+		net_neigh_insert(&test->rig->neighs[1], packet.dst_be, test->rig->dp.base_ns),
+		mac,
+		test->rig->dp.base_ns
+	);
+	assert_int_equal(rte_ring_enqueue(box->down_pkts, held), 0);
+	worker_poll(test->rig->worker);
+	assert_int_equal(session->generation, WORKER_RIG_GENERATION + 1);
+	assert_int_equal(worker_rig_drops(test->rig, DROP_SHUTDOWN), 1);
+	assert_int_equal(session->reserved_bytes, 0);
+	assert_int_equal(session->billed_bytes, 0);
+	assert_int_equal(slot->live.out_bytes, 0);
+	assert_true(worker_rig_check_conservation(test->rig, 0));
+}
+
 static void test_resolved_packet_goes_on_and_is_billed(void **state)
 {
 	struct test *test = *state;
@@ -360,6 +402,7 @@ int main(void)
 		T(test_erase_gives_all_keypairs_back),
 		T(test_install_takes_endpoint_and_time),
 		T(test_held_packet_of_a_removed_session),
+		T(test_held_packet_of_a_former_session),
 		T(test_resolved_packet_goes_on_and_is_billed),
 	};
 
