@@ -27,6 +27,14 @@ static void finish(const struct usage_harvest *harvest, struct db_txn *txn, stru
 		session_allot_release(txn, harvest->config, now_ns / NS_PER_SEC, session);
 		session_store_save(txn, session);
 	}
+	session_store_set_review(
+		txn,
+		session,
+		SESSION_REVIEW_COMMAND_REFUSED,
+		false,
+		now_ns,
+		"no command is due any more"
+	);
 	if (session->state != SESSION_DRAINING)
 		return;
 	session->is_private_key_kept = false; // its file went when the session ended

@@ -217,6 +217,28 @@ static void test_refusals_are_named_and_retried(void **state)
 	}
 }
 
+// What the data plane would not take is nobody's concern once the session has ended.
+static void test_refusal_ends_with_its_session(void **state)
+{
+	struct setup *set = *state;
+
+	start_dp(set);
+	set->dp.refuse_with = ABI_ACK_KEY_INVALID;
+	second(set);
+	assert_true((reload(set).reviews & 1u << SESSION_REVIEW_COMMAND_REFUSED) != 0);
+	set->dp.refuse_with = ABI_ACK_STALE; // it never took the session
+	assert_int_equal(
+		session_remove(set->fix.sessions, set->session.id, NULL, &set->fix.err), 0
+	);
+	clock_manual_advance(&set->fix.manual, 31 * NS_PER_SEC);
+	round_trip(set);
+	round_trip(set);
+	assert_int_equal(reload(set).state, SESSION_SETTLED);
+	assert_int_equal(reload(set).reviews, 0);
+	assert_false(set->fix.health.conditions[HEALTH_COMMANDS].is_set);
+	assert_false(set->fix.health.conditions[HEALTH_REVIEW].is_set);
+}
+
 static void test_lost_acknowledgement_is_asked_again(void **state)
 {
 	struct setup *set = *state;
@@ -377,6 +399,7 @@ int main(void)
 		T(test_double_harvest_is_a_no_op),
 		T(test_reboot_keeps_the_last_checkpoint),
 		T(test_refusals_are_named_and_retried),
+		T(test_refusal_ends_with_its_session),
 		T(test_lost_acknowledgement_is_asked_again),
 		T(test_full_command_ring),
 		T(test_add_from_before_a_restart),
