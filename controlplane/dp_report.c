@@ -104,8 +104,9 @@ void dp_report_conditions(struct dp_sessions *all)
 			all->conf.health,
 			HEALTH_REVIEW,
 			unix_now(all),
-			"%u sessions, the first is %s",
+			"%u sessions, the first is %s: see 'twctl session history %s'",
 			n_reviews,
+			first_review,
 			first_review
 		);
 	else
@@ -115,8 +116,10 @@ void dp_report_conditions(struct dp_sessions *all)
 			all->conf.health,
 			HEALTH_COMMANDS,
 			unix_now(all),
-			"the data plane refused commands for %u sessions, the first is %s",
+			"the data plane refused commands for %u sessions, the first is %s: see "
+			"'twctl session history %s'",
 			n_refused,
+			first_refused,
 			first_refused
 		);
 	else
