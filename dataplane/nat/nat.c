@@ -295,7 +295,7 @@ void nat_inbound_commit(
 	uint64_t now_ns
 )
 {
-	//= RFC 5382 section 6 REQ-10
+	//= RFC 5382 section 7.3 REQ-10
 	//# Receipt of any sort of ICMP message MUST NOT terminate the NAT mapping or TCP connection
 	//# for which the ICMP was generated.
 	if (l34->is_icmp_error) {
