@@ -417,6 +417,11 @@ static int parse_options(struct options *ret, int argc, char **argv)
 		}
 	}
 	if (ret->config_path == NULL || optind != argc) {
+		if (optind != argc)
+			fprintf(stderr, "tollwire-control: unexpected argument '%s'\n", argv[optind]
+			);
+		else
+			fputs("tollwire-control: --config FILE is missing\n", stderr);
 		fputs(usage_text, stderr);
 		return -EINVAL;
 	}

@@ -149,6 +149,12 @@ static int parse_options(struct options *ret, int argc, char **argv)
 			return -EINVAL;
 		}
 	if (ret->config_path == NULL || optind != argc) {
+		if (optind != argc)
+			fprintf(stderr,
+				"tollwire-dataplane: unexpected argument '%s'\n",
+				argv[optind]);
+		else
+			fputs("tollwire-dataplane: --config FILE is missing\n", stderr);
 		fputs(usage, stderr);
 		return -EINVAL;
 	}

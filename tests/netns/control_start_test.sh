@@ -44,7 +44,22 @@ bad_yaml() {
 	done
 }
 
+# usage WHAT BINARY PATTERN ARGUMENT...: its first line names what is wrong.
+usage() {
+	local what=$1 binary=$2 pattern=$3 status=0
+	shift 3
+	timeout 20 "$binary" "$@" >"$tmp/usage.log" 2>&1 </dev/null || status=$?
+	expect_eq "exit status after $what" "$status" 1
+	head -n 1 "$tmp/usage.log" | grep -q -- "$pattern" || fail "$what: $(head -n 1 "$tmp/usage.log")"
+	expect_text "$what" "$tmp/usage.log" '^Usage: '
+}
+
 topo_write_config
+for binary in "$dataplane" "$control"; do
+	usage "no configuration" "$binary" '--config FILE is missing'
+	usage "a stray word" "$binary" "unexpected argument 'stray'" --config "$tmp/tollwire.yaml" stray
+	usage "a mistyped option" "$binary" "'--confg'" --confg "$tmp/tollwire.yaml"
+done
 bad_yaml "unknown key" 's/idle: sleep/ilde: sleep/' worker.ilde worker.idle
 bad_yaml "wrong type" 's/count: 1/count: many/' worker.count many
 bad_yaml "out of range" 's/count: 1/count: 500/' worker.count 500 allowed
