@@ -112,9 +112,15 @@ start() {
 	on_exit stop "$started"
 }
 
+# is_child PID: whether it is one of this script's still. The number of one that has ended is given to another
+# process when the numbers have gone round, which takes 32,768 of them: minutes.
+is_child() {
+	grep -qx "PPid:[[:space:]]*$$" "/proc/$1/status" 2>/dev/null
+}
+
 # stop PID [SECONDS]: asks a process to end, makes it end after the time (30 s by default).
 stop() {
-	kill -0 "$1" 2>/dev/null || return 0
+	is_child "$1" || return 0
 	kill -TERM "$1" 2>/dev/null || true
 	wait_gone "${2:-30}" "$1" || kill -KILL "$1" 2>/dev/null || true
 	wait "$1" 2>/dev/null || true
