@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // tollwire-pktgen: plays buyers and the internet around a node, and judges what the node makes of it.
+#include "perf/pktgen/pktgen_clock.h"
 #include "perf/pktgen/pktgen_run.h"
 
 #include <rte_eal.h>
@@ -427,7 +428,7 @@ static int run(const struct options *options)
 		return 1;
 	if (eal_start(options) < 0 || pktgen_run_open(&run) != 0)
 		return 1;
-	run.start_ns = pktgen_run_now_ns();
+	run.start_ns = pktgen_clock_mono_ns();
 	int result = pktgen_run_resolve(&run) != 0 || pktgen_run_connect(&run) != 0 ||
 		pktgen_run_traffic(&run) != 0;
 	result |= report(&run, options->per_session);

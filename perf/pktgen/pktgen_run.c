@@ -3,13 +3,14 @@
 // See pktgen_run.h.
 #include "perf/pktgen/pktgen_run.h"
 
+#include "perf/pktgen/pktgen_clock.h"
+
 #include <rte_ethdev.h>
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BURST 32
@@ -24,22 +25,6 @@
 #define LOST_NS 30000000000ull // what is under way for so long does not come any more
 // Nothing arrived for so long: nothing more will; four times that while some have not arrived.
 #define QUIET_NS 500000000ull
-
-uint64_t pktgen_run_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
-
-static uint64_t unix_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
 
 static int port_open(struct pktgen_run *run, enum pktgen_side side)
 {
@@ -109,7 +94,7 @@ static bool frame_send(
 		return false;
 	memcpy(rte_pktmbuf_append(m, (uint16_t)len), frame, len);
 	while (rte_eth_tx_burst(run->ports[side].id, 0, &m, 1) == 0) {
-		uint64_t now_ns = pktgen_run_now_ns();
+		uint64_t now_ns = pktgen_clock_mono_ns();
 		if (give_up_ns == 0)
 			give_up_ns = now_ns + 100000000;
 		if (now_ns > give_up_ns) {
@@ -304,7 +289,7 @@ static void frame_read(struct pktgen_run *run, enum pktgen_side side, uint8_t *f
 
 static void arrival_note(struct pktgen_run *run)
 {
-	uint64_t now_ns = pktgen_run_now_ns();
+	uint64_t now_ns = pktgen_clock_mono_ns();
 
 	if (run->n_under_way != 0 && now_ns - run->last_arrival_ns > run->silence_ns)
 		run->silence_ns = now_ns - run->last_arrival_ns;
@@ -331,7 +316,7 @@ static void receive(struct pktgen_run *run)
 
 static bool is_late(const struct pktgen_run *run)
 {
-	return pktgen_run_now_ns() - run->start_ns > run->conf.timeout_sec * 1000000000ull;
+	return pktgen_clock_mono_ns() - run->start_ns > run->conf.timeout_sec * 1000000000ull;
 }
 
 int pktgen_run_resolve(struct pktgen_run *run)
@@ -339,7 +324,7 @@ int pktgen_run_resolve(struct pktgen_run *run)
 	uint64_t asked_ns = 0;
 
 	while (!run->ports[0].is_node_known || !run->ports[1].is_node_known) {
-		uint64_t now_ns = pktgen_run_now_ns();
+		uint64_t now_ns = pktgen_clock_mono_ns();
 		for (unsigned side = 0; side < N_SIDE && now_ns - asked_ns > RETRY_NS; side++) {
 			struct pktgen_arp arp = {
 				.op = 1,
@@ -385,7 +370,7 @@ int pktgen_run_connect(struct pktgen_run *run)
 		buyer_place(run, i);
 	while (first < run->n_buyers) {
 		uint32_t last = first + BURST < run->n_buyers ? first + BURST : run->n_buyers;
-		uint64_t sent_ns = pktgen_run_now_ns();
+		uint64_t sent_ns = pktgen_clock_mono_ns();
 		uint32_t n_open = 0;
 
 		for (uint32_t i = first; i < last; i++) {
@@ -393,7 +378,7 @@ int pktgen_run_connect(struct pktgen_run *run)
 			if (run->buyers[i].is_connected)
 				continue;
 			run->buyers[i].index += BUYER_INDEX_STEP;
-			pktgen_buyer_initiate(&run->buyers[i], unix_ns(), &message);
+			pktgen_buyer_initiate(&run->buyers[i], pktgen_clock_unix_ns(), &message);
 			message_send(run, &run->buyers[i], (uint8_t *)&message, sizeof(message));
 		}
 		do {
@@ -401,7 +386,7 @@ int pktgen_run_connect(struct pktgen_run *run)
 			n_open = 0;
 			for (uint32_t i = first; i < last; i++)
 				n_open += !run->buyers[i].is_connected;
-		} while (n_open != 0 && pktgen_run_now_ns() - sent_ns < RETRY_NS);
+		} while (n_open != 0 && pktgen_clock_mono_ns() - sent_ns < RETRY_NS);
 		if (n_open == 0)
 			first = last;
 		if (is_late(run)) {
@@ -462,8 +447,8 @@ static bool is_early(const struct pktgen_run *run, uint64_t n, uint64_t start_ns
 	uint64_t rate_pps = run->conf.rate_pps;
 
 	if (is_window_full(run))
-		return pktgen_run_now_ns() - run->last_arrival_ns < LOST_NS;
-	return rate_pps != 0 && pktgen_run_now_ns() - start_ns < n * 1000000000ull / rate_pps;
+		return pktgen_clock_mono_ns() - run->last_arrival_ns < LOST_NS;
+	return rate_pps != 0 && pktgen_clock_mono_ns() - start_ns < n * 1000000000ull / rate_pps;
 }
 
 static bool is_stopped(const struct pktgen_run *run, uint64_t n)
@@ -484,7 +469,7 @@ static uint64_t quiet_after_ns(const struct pktgen_run *run)
 int pktgen_run_traffic(struct pktgen_run *run)
 {
 	uint64_t n_total = run->conf.n_packets * run->n_buyers;
-	uint64_t start_ns = pktgen_run_now_ns();
+	uint64_t start_ns = pktgen_clock_mono_ns();
 
 	run->last_arrival_ns = start_ns;
 	for (uint64_t n = 0; n < n_total && !is_stopped(run, n); n++) {
@@ -503,6 +488,7 @@ int pktgen_run_traffic(struct pktgen_run *run)
 	}
 	do {
 		receive(run);
-	} while (pktgen_run_now_ns() - run->last_arrival_ns < quiet_after_ns(run) && !is_late(run));
+	} while (pktgen_clock_mono_ns() - run->last_arrival_ns < quiet_after_ns(run) &&
+		 !is_late(run));
 	return 0;
 }

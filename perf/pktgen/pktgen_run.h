@@ -65,5 +65,3 @@ void pktgen_run_close(struct pktgen_run *run);
 int pktgen_run_resolve(struct pktgen_run *run); // ARP for the node on both links
 int pktgen_run_connect(struct pktgen_run *run); // handshakes of all buyers
 int pktgen_run_traffic(struct pktgen_run *run); // sends, answers, and waits until nothing arrives
-
-uint64_t pktgen_run_now_ns(void);
