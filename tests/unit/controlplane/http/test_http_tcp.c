@@ -137,17 +137,11 @@ static int make_certificate(const char *name)
 	snprintf(
 		command,
 		sizeof(command),
-		"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-		" -subj /CN=%s -keyout %s.new -out %s.new 2>/dev/null && chmod 600 %s.new &&"
-		" mv %s.new %s && mv %s.new %s",
-		name,
-		key,
-		certificate,
-		key,
-		key,
-		key,
-		certificate,
-		certificate
+		"cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+		" -days 2 -subj /CN=%s -keyout key.new -out crt.new 2>/dev/null &&"
+		" chmod 600 key.new && mv key.new tls.key && mv crt.new tls.crt",
+		dir,
+		name
 	);
 	return system(command);
 }
