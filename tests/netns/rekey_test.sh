@@ -18,6 +18,10 @@ has_rekeyed() {
 	[ "$(handshake_time)" -ge $((first + 110)) ]
 }
 
+has_gone_on() {
+	[ "$(session_get alice .usage.in_pkts)" -gt $((in_pkts + 500)) ]
+}
+
 buyer_connects alice
 first=$(handshake_time)
 echo_flow 100000 100 --stop-file "$tmp/stop" &
@@ -26,7 +30,7 @@ on_exit stop "$flow"
 wait_or_fail 300 "the second handshake" has_rekeyed
 # Those that are under way with the former keypair arrive, those that follow go with the new one.
 in_pkts=$(session_get alice .usage.in_pkts)
-wait_or_fail 60 "traffic after it" eval '[ "$(session_get alice .usage.in_pkts)" -gt $((in_pkts + 500)) ]'
+wait_or_fail 60 "traffic after it" has_gone_on
 touch "$tmp/stop"
 wait "$flow"
 expect_over "datagrams sent" "$(flow_get sent)" 1000
