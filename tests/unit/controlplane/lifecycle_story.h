@@ -5,6 +5,7 @@
 // plane is restarted between any two steps of each story: nothing may depend on memory.
 #pragma once
 
+#include "controlplane/attest/attest_store.h"
 #include "controlplane/chain/evm/evm_escrow.h"
 #include "controlplane/lifecycle_private.h"
 #include "controlplane/session/session_store.h"
@@ -291,6 +292,20 @@ static inline int post_bytes(struct story *story, uint64_t bytes)
 	const struct lifecycle_voucher voucher = sign(story, bytes);
 
 	return post(story, &voucher);
+}
+
+static inline int attest(struct story *story, uint64_t bytes, uint8_t signer, bool is_root_right)
+{
+	struct lifecycle_attestation attestation = {.bytes_used = bytes};
+	struct session_error err;
+	struct db_txn txn;
+
+	db_txn_begin_read(&txn, story->set.fix.db);
+	assert_true(attest_store_root(&txn, story->id, attestation.checkpoints_root));
+	assert_int_equal(db_txn_commit(&txn), 0);
+	attestation.checkpoints_root[0] ^= is_root_right ? 0 : 1;
+	memset(attestation.r, signer, 32);
+	return lifecycle_post_attestation(story->life, story->id, &attestation, NULL, &err);
 }
 
 static inline bool find_item(struct story *story, struct settle_item *ret)

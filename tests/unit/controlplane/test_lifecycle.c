@@ -111,6 +111,59 @@ static void test_top_up_reorganised(void **state)
 	assert_item(story, CHAIN_CALL_PROPOSE, 2 * MB, 0); // nobody pays for more than was bought
 }
 
+// A chain that branches at a block keeps what stands in that block.
+static void test_branching_block_stays(void **state)
+{
+	struct story *story = *state;
+	const struct chain_event events[] = {
+		{.kind = CHAIN_EVENT_TOPPED_UP,
+		 .bytes = 5 * MB,
+		 .deadline_sec = FIXTURE_UNIX_SEC + 90000},
+		{.kind = CHAIN_EVENT_CLAIMED, .bytes = 1000},
+		{.kind = CHAIN_EVENT_CLOSED, .deadline_sec = FIXTURE_UNIX_SEC + 80000},
+		{.kind = CHAIN_EVENT_PROPOSED, .bytes = 2000, .deadline_sec = 9},
+		{.kind = CHAIN_EVENT_DISPUTED, .bytes = 1000, .deadline_sec = 10},
+		{.kind = CHAIN_EVENT_SETTLED, .bytes = 1000},
+	};
+
+	create(story, PURCHASE_OPTIMISTIC, 2 * MB);
+	unwind(story, story->block);
+	assert_state(story, SESSION_PENDING);
+	connect(story);
+	for (size_t i = 0; i < TEST_N_ROWS(events); i++) {
+		say(story, events[i]);
+		const struct purchase before = bought(story);
+		unwind(story, story->block);
+		const struct purchase after = bought(story);
+		assert_int_equal(after.n_top_ups, 1);
+		assert_int_equal(after.bought_bytes, 5 * MB);
+		assert_int_equal(after.claimed_bytes, before.claimed_bytes);
+		assert_int_equal(after.closed_block, before.closed_block);
+		assert_int_equal(after.proposed_block, before.proposed_block);
+		assert_int_equal(after.disputed_block, before.disputed_block);
+		assert_int_equal(after.settled_block, before.settled_block);
+	}
+	assert_true(bought(story).settled_block != 0);
+}
+
+// Settled by others while it was served: it is served no more, and nothing is sent for it.
+static void test_settled_by_others(void **state)
+{
+	struct story *story = *state;
+	struct settle_item item;
+
+	create(story, PURCHASE_OPTIMISTIC, 2 * MB);
+	connect(story);
+	pass(story, 70000);
+	say(story, (struct chain_event){.kind = CHAIN_EVENT_SETTLED, .bytes = 0});
+	assert_state(story, SESSION_SETTLING);
+	assert_false(now(story).has_slot);
+	assert_false(find_item(story, &item));
+	mine(story, 3, 36);
+	assert_state(story, SESSION_REFUNDED);
+	assert_false(find_item(story, &item));
+}
+
 // What a claim had paid is owed again when the claim is gone; of several, those beyond the branching.
 static void test_claim_reorganised(void **state)
 {
@@ -305,6 +358,8 @@ int main(void)
 		TEST(test_closed_on_chain),
 		TEST(test_dispute),
 		TEST(test_top_up_reorganised),
+		TEST(test_branching_block_stays),
+		TEST(test_settled_by_others),
 		TEST(test_claim_reorganised),
 		TEST(test_creation_reorganised),
 		TEST(test_read_anew_in_one_round),

@@ -2,7 +2,6 @@
 //
 // What nobody should say to the lifecycle: events twice, out of order, about unknown sessions, with
 // impossible amounts; attestations of others; a store that is full; a data plane that hangs.
-#include "controlplane/attest/attest_store.h"
 #include "tests/unit/controlplane/lifecycle_story.h"
 
 #define JUNK 2000
@@ -211,20 +210,6 @@ static void test_read_but_not_applied(void **state)
 }
 
 // ---- attestations -------------------------------------------------------------------------------
-
-static int attest(struct story *story, uint64_t bytes, uint8_t signer, bool is_root_right)
-{
-	struct lifecycle_attestation attestation = {.bytes_used = bytes};
-	struct session_error err;
-	struct db_txn txn;
-
-	db_txn_begin_read(&txn, story->set.fix.db);
-	assert_true(attest_store_root(&txn, story->id, attestation.checkpoints_root));
-	assert_int_equal(db_txn_commit(&txn), 0);
-	attestation.checkpoints_root[0] ^= is_root_right ? 0 : 1;
-	memset(attestation.r, signer, 32);
-	return lifecycle_post_attestation(story->life, story->id, &attestation, NULL, &err);
-}
 
 // The attestor's word counts for a time only: no payout threshold may hold it up beyond that.
 static void test_attestation_deadlines(void **state)

@@ -33,6 +33,7 @@ static void test_voucher_to_the_end(void **state)
 	assert_item(story, CHAIN_CALL_FINALIZE, 1500000, 1500000);
 	set_item(story, SETTLE_ITEM_DONE, 1500000);
 	assert_state(story, SESSION_SETTLED);
+	pass_time(story, 23 * 3600);
 	set_item(story, SETTLE_ITEM_QUEUED, 0); // reorganised out
 	assert_state(story, SESSION_SETTLING);
 	set_item(story, SETTLE_ITEM_DONE, 1500000);
@@ -73,6 +74,66 @@ static void test_patience(void **state)
 	pass_time(story, 61);
 	assert_state(story, SESSION_SETTLING);
 	assert_item(story, CHAIN_CALL_FINALIZE, 300000, 300000);
+	// It comes late, and nothing was sent yet: what is queued takes it.
+	assert_int_equal(post_bytes(story, 1200000), 0);
+	settle_down(story);
+	assert_item(story, CHAIN_CALL_FINALIZE, 1200000, 1200000);
+}
+
+// However patient the operator is, half of the shortest grace is left for the chain.
+static void test_patience_ends_before_the_grace(void **state)
+{
+	struct story *story = *state;
+	uint64_t reclaim_sec = story->chain_sec + 30000;
+	struct settle_item item;
+
+	story->set.fix.config.voucher.patience_sec = 10 * 86400;
+	create(story, PURCHASE_VOUCHER, 10 * GB);
+	connect(story);
+	pass(story, 70000);
+	assert_int_equal(post_bytes(story, 60000), 0);
+	say(story, (struct chain_event){.kind = CHAIN_EVENT_CLOSED, .deadline_sec = reclaim_sec});
+	assert_state(story, SESSION_SETTLING);
+	pass_time(story, 30000 - LIFECYCLE_MARGIN_SEC - 1);
+	assert_false(find_item(story, &item));
+	pass_time(story, 1);
+	assert_item(story, CHAIN_CALL_FINALIZE, 60000, 60000);
+}
+
+// A gate that opens by itself, since a reservation came back, ends the wait: the next one has its whole patience.
+static void test_gate_that_opened_by_itself(void **state)
+{
+	struct story *story = *state;
+
+	create(story, PURCHASE_VOUCHER, 10 * GB);
+	connect(story);
+	pass(story, 2 * MB);
+	assert_true(bought(story).waiting_unix_sec != 0);
+	story->set.dp.seg.slots[now(story).slot].live.gate = ABI_GATE_OPEN;
+	pass_time(story, 60);
+	assert_int_equal(bought(story).waiting_unix_sec, 0);
+	pass_time(story, PATIENCE_SEC);
+	pass(story, 1000);
+	assert_state(story, SESSION_ACTIVE);
+	assert_int_equal(bought(story).waiting_unix_sec, story->chain_sec);
+}
+
+// What was claimed by another voucher than those that came here: the contract takes exactly that, and no voucher
+// below it.
+static void test_claimed_beyond_the_voucher(void **state)
+{
+	struct story *story = *state;
+	struct session_error err;
+
+	create(story, PURCHASE_VOUCHER, 10 * GB);
+	connect(story);
+	pass(story, 70000);
+	assert_int_equal(post_bytes(story, 50000), 0);
+	say(story, (struct chain_event){.kind = CHAIN_EVENT_CLAIMED, .bytes = 60000});
+	assert_int_equal(lifecycle_end(story->life, story->id, "ended by the buyer", &err), 0);
+	settle_down(story);
+	pass_time(story, PATIENCE_SEC);
+	assert_item(story, CHAIN_CALL_FINALIZE, 60000, 0);
 }
 
 static void test_bad_vouchers(void **state)
@@ -105,6 +166,21 @@ static void test_bad_vouchers(void **state)
 		-EPERM
 	);
 	assert_int_equal(lifecycle_post_voucher(story->life, 99, &voucher, NULL, &err), -ENOENT);
+}
+
+// Who bought another mode may sign all the same: that gives the node more, never the buyer less.
+static void test_voucher_in_another_mode(void **state)
+{
+	struct story *story = *state;
+
+	create(story, PURCHASE_OPTIMISTIC, 10 * GB);
+	connect(story);
+	assert_int_equal(post_bytes(story, 300000), 0);
+	settle_down(story);
+	assert_int_equal(limit_in_force(story), 10 * GB);
+	pass(story, 2 * MB);
+	assert_int_equal(bought(story).waiting_unix_sec, 0);
+	assert_int_equal(story->set.dp.seg.slots[now(story).slot].live.gate, ABI_GATE_OPEN);
 }
 
 // The top-up is reorganised out under a voucher that needed it: the buyer's tool sends that one again and is
@@ -178,7 +254,11 @@ int main(void)
 		TEST(test_voucher_to_the_end),
 		TEST(test_claimed_by_hand),
 		TEST(test_patience),
+		TEST(test_patience_ends_before_the_grace),
+		TEST(test_gate_that_opened_by_itself),
+		TEST(test_claimed_beyond_the_voucher),
 		TEST(test_bad_vouchers),
+		TEST(test_voucher_in_another_mode),
 		TEST(test_top_up_reorganised),
 		TEST(test_used_up_with_vouchers),
 		TEST(test_credit),
