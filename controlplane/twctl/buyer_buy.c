@@ -67,39 +67,26 @@ static int get_order(
 	return code;
 }
 
-// The escrow's terms, held against the registry's entry and against what the buyer allows.
-static int check_terms(
+// What the buyer allows. Of an order that is kept it may say so again, or less by now.
+static int check_limits(
 	struct twctl *twctl,
-	const struct buyer_file *file,
-	const struct evm_purchase_node *node,
-	const struct buyer_asset *asset
+	const struct evm_escrow_terms *terms,
+	const struct buyer_asset *asset,
+	bool is_kept
 )
 {
-	const struct evm_escrow_terms *terms = &file->terms;
+	bool has_price = twctl_args_get(&twctl->args, "--max-price-per-gb") != NULL;
 	char price[BUYER_ASSET_TEXT], most[BUYER_ASSET_TEXT];
-	struct u256 max_price;
+	struct u256 max_price = terms->price_per_gb;
 	uint64_t max_fee_bps;
-	int code = buyer_asset_get(twctl, asset, "--max-price-per-gb", &max_price);
+	int code = 0;
 
+	if (has_price || !is_kept)
+		code = buyer_asset_get(twctl, asset, "--max-price-per-gb", &max_price);
 	if (code == 0)
 		code = twctl_get_number(twctl, "--max-fee-bps", 0, 10000, 10000, &max_fee_bps);
 	if (code != 0)
 		return code;
-	if (!u256_equal(terms->node_id, file->order.node_id) ||
-	    memcmp(terms->asset, asset->address, EVM_ADDRESS_SIZE) != 0 ||
-	    memcmp(terms->attestor, file->order.attestor, EVM_ADDRESS_SIZE) != 0 ||
-	    !u256_equal(terms->price_per_gb, node->price_per_gb) ||
-	    memcmp(terms->payout, node->payout, EVM_ADDRESS_SIZE) != 0 ||
-	    memcmp(terms->wg_public_key, node->wg_public_key, 32) != 0 ||
-	    memcmp(terms->usage_signer, node->usage_signer, EVM_ADDRESS_SIZE) != 0 ||
-	    terms->window_sec != node->window_sec || terms->grace_sec != node->grace_sec)
-		return twctl_fail(
-			twctl,
-			TWCTL_EXIT_FAILED,
-			"the escrow's terms are not what the registry shows: the node was changed "
-			"just now, or "
-			"an endpoint lies; nothing was sent"
-		);
 	if (u256_compare(terms->price_per_gb, max_price) > 0) {
 		buyer_asset_format(price, asset, terms->price_per_gb);
 		buyer_asset_format(most, asset, max_price);
@@ -121,6 +108,34 @@ static int check_terms(
 			max_fee_bps
 		);
 	return 0;
+}
+
+// The escrow's terms, held against the registry's entry and against what the buyer allows.
+static int check_terms(
+	struct twctl *twctl,
+	const struct buyer_file *file,
+	const struct evm_purchase_node *node,
+	const struct buyer_asset *asset
+)
+{
+	const struct evm_escrow_terms *terms = &file->terms;
+
+	if (!u256_equal(terms->node_id, file->order.node_id) ||
+	    memcmp(terms->asset, asset->address, EVM_ADDRESS_SIZE) != 0 ||
+	    memcmp(terms->attestor, file->order.attestor, EVM_ADDRESS_SIZE) != 0 ||
+	    !u256_equal(terms->price_per_gb, node->price_per_gb) ||
+	    memcmp(terms->payout, node->payout, EVM_ADDRESS_SIZE) != 0 ||
+	    memcmp(terms->wg_public_key, node->wg_public_key, 32) != 0 ||
+	    memcmp(terms->usage_signer, node->usage_signer, EVM_ADDRESS_SIZE) != 0 ||
+	    terms->window_sec != node->window_sec || terms->grace_sec != node->grace_sec)
+		return twctl_fail(
+			twctl,
+			TWCTL_EXIT_FAILED,
+			"the escrow's terms are not what the registry shows: the node was changed "
+			"just now, or "
+			"an endpoint lies; nothing was sent"
+		);
+	return check_limits(twctl, terms, asset, false);
 }
 
 static int ask_terms(struct twctl *twctl, const struct twctl_chain *chain, struct buyer_file *file)
@@ -368,12 +383,17 @@ static int print_bought(
 static int buy(struct twctl *twctl, const struct twctl_chain *chain, const struct buyer_file *file)
 {
 	struct evm_purchase_session session;
+	struct buyer_asset asset;
 	bool is_there = false;
 	int code;
 
 	code = buyer_chain_session(
 		twctl, chain, file->escrow, file->session_id, &session, &is_there
 	);
+	if (code == 0 && !is_there)
+		code = buyer_asset_load(twctl, chain, file->terms.asset, &asset);
+	if (code == 0 && !is_there)
+		code = check_limits(twctl, &file->terms, &asset, true);
 	if (code == 0 && !is_there)
 		code = send(twctl, chain, file);
 	if (code == 0 && !is_there)

@@ -126,6 +126,9 @@ test("buy: the exact price, the terms checked, once", () => withBuyer(async ({ c
 		[chain.chainId, f.escrow.target, f.buyer, salt]));
 	const write = (name, doc) => writeFileSync(file(name), JSON.stringify(doc), { mode: 0o600 });
 	write("b", { ...kept, session_id: id, order: { ...kept.order, salt } });
+	fails(1, /asks 0\.001 coins for a GB/, "buy", file("b"), "--key-file", key(5), "--max-price-per-gb", "0.0009");
+	fails(1, /fee is 100\/10,000/, "buy", file("b"), "--key-file", key(5), "--max-fee-bps", "99");
+	assert.equal(await created(), 1);
 	assert.equal(ok("buy", file("b"), "--key-file", key(5)).session_id, id);
 	assert.equal(await created(), 2);
 
