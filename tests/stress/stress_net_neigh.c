@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define N_ADDRESSES (3 * NET_NEIGH_WAYS) // of one set: two of three insertions replace
-#define N_CHANGES 3000000
+#define N_CHANGES 3000000ull
 #define N_WORKERS 2
 
 static struct net_neigh table;
@@ -59,7 +59,10 @@ static void *run_slow_path(void *arg)
 
 	(void)arg;
 	pthread_barrier_wait(&start);
-	for (uint64_t now_ns = 1; now_ns <= N_CHANGES; now_ns++) {
+	// On, where the workers have not had their turn yet.
+	for (uint64_t now_ns = 1;
+	     now_ns <= N_CHANGES || (atomic_load(&n_found) == 0 && now_ns <= 100 * N_CHANGES);
+	     now_ns++) {
 		uint32_t addr_be = address(next_random(&state));
 		uint8_t mac[6] = {2, 0xee};
 		struct net_neigh_entry *entry =
