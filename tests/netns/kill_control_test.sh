@@ -17,6 +17,7 @@ wait_or_fail 30 "traffic" eval '[ "$(session_get alice .usage.in_pkts)" -gt 100 
 kill9 "$control_pid"
 wait "$flow"
 expect_flow 900
+expect_no_reconnect
 
 fetch_in_background file
 wait_or_fail 60 "the end of the quota" eval '[ "$(dropped gate_closed)" -gt 2 ]'
@@ -29,5 +30,8 @@ expect_eq "bill after the restart" "$(session_bill alice)" "$(count_out) $(count
 tw session top-up alice --by 10MB >/dev/null
 wait "$download"
 is_fetched file || fail "the file arrived altered"
-expect_eq "handshakes" "$(dp_total handshakes_completed)" 1
+# A client that hears nothing for long makes a handshake by itself; the node has forgotten none of its keypairs.
+for reason in wg_index_unknown wg_no_keypair wg_keypair_expired; do
+	expect_dropped $reason 0
+done
 expect_all_agree alice

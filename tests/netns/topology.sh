@@ -694,10 +694,19 @@ buyer_connects() {
 	http_up
 	echo_up
 	session_add "$1" "${2:-100MB}"
+	connected=$SECONDS
 	buyer_up "$1"
 	wait_or_fail 60 "the handshake" wg_is_connected
+	first_handshakes=$(dp_total handshakes_completed) # two, where the first answer took 5 s
 	losses_start
 	captures_start
+}
+
+# expect_no_reconnect: no handshake since the client was connected but those of WireGuard's own clock, every
+# 120 s.
+expect_no_reconnect() {
+	expect_between "handshakes" "$(dp_total handshakes_completed)" $first_handshakes \
+		$((first_handshakes + (SECONDS - connected) / 120))
 }
 
 # echo_flow PACKETS RATE [OPTION...]: there and back; the result is in $tmp/flow.json.
