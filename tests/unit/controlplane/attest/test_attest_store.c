@@ -4,6 +4,7 @@
 // and a session of the operator's own in its own domain.
 #include "controlplane/attest/attest_merkle.h"
 #include "controlplane/attest/attest_store.h"
+#include "controlplane/purchase.h"
 #include "controlplane/usage/usage_store.h"
 #include "tests/unit/controlplane/control_fixture.h"
 #include "tests/unit/test.h"
@@ -88,13 +89,14 @@ static uint32_t sign(struct fixture *fix)
 
 struct visit {
 	struct fixture *fix;
+	uint8_t signer[EVM_ADDRESS_SIZE];
 	unsigned n_signed, n_unsigned;
 };
 
 static bool check_signature(void *ctx, const struct usage_checkpoint *checkpoint)
 {
 	struct visit *visit = ctx;
-	uint8_t separator[32], signature[ATTEST_SIGNATURE_BYTES], address[EVM_ADDRESS_SIZE];
+	uint8_t separator[32], signature[ATTEST_SIGNATURE_BYTES];
 	struct usage_checkpoint other = *checkpoint;
 	struct db_txn txn;
 
@@ -105,20 +107,22 @@ static bool check_signature(void *ctx, const struct usage_checkpoint *checkpoint
 	visit->n_unsigned += !has;
 	if (!has)
 		return true;
-	evm_signer_address(attest_keys_current(visit->fix->keys), address);
 	attest_store_domain(&visit->fix->session.identity, separator);
-	assert_int_equal(attest_sign_verify(address, separator, checkpoint, signature), 0);
+	assert_int_equal(attest_sign_verify(visit->signer, separator, checkpoint, signature), 0);
 	other.in_bytes++;
-	assert_int_equal(attest_sign_verify(address, separator, &other, signature), -EBADMSG);
-	attest_sign_domain(1, address, separator);
-	assert_int_equal(attest_sign_verify(address, separator, checkpoint, signature), -EBADMSG);
+	assert_int_equal(attest_sign_verify(visit->signer, separator, &other, signature), -EBADMSG);
+	attest_sign_domain(1, visit->signer, separator);
+	assert_int_equal(
+		attest_sign_verify(visit->signer, separator, checkpoint, signature), -EBADMSG
+	);
 	return true;
 }
 
-static struct visit count_signed(struct fixture *fix)
+static struct visit count_signed_by(struct fixture *fix, const uint8_t signer[EVM_ADDRESS_SIZE])
 {
 	struct visit visit = {.fix = fix};
 
+	memcpy(visit.signer, signer, EVM_ADDRESS_SIZE);
 	assert_int_equal(
 		usage_store_each_checkpoint(
 			fix->control.db, fix->session.id, 0, check_signature, &visit
@@ -126,6 +130,14 @@ static struct visit count_signed(struct fixture *fix)
 		0
 	);
 	return visit;
+}
+
+static struct visit count_signed(struct fixture *fix)
+{
+	uint8_t signer[EVM_ADDRESS_SIZE];
+
+	evm_signer_address(attest_keys_current(fix->keys), signer);
+	return count_signed_by(fix, signer);
 }
 
 static void test_signs_each_once(void **state)
@@ -195,6 +207,52 @@ static void test_former_key_is_found(void **state)
 	assert_null(attest_keys_lookup(fix->keys, former));
 }
 
+static void move_key(struct fixture *fix, const char *from, const char *to)
+{
+	attest_keys_close(fix->keys);
+	assert_int_equal(rename(from, to), 0);
+	open_keys(fix);
+}
+
+// A bought session has the signer that its creation named, whoever signs now. Without that key its checkpoints
+// wait, and hold up nobody's.
+static void test_signer_of_the_creation(void **state)
+{
+	struct fixture *fix = *state;
+	const struct session_add add = control_fixture_add("two", 2);
+	const struct session one = fix->session;
+	struct purchase purchase = {.session_id = one.id, .bought_bytes = 5000};
+	struct attest_store_round round;
+	char away[700], former[700], err[DB_WHY_CAP];
+	struct db_txn txn;
+
+	evm_signer_address(attest_keys_current(fix->keys), purchase.usage_signer + 12);
+	db_txn_begin_write(&txn, fix->control.db);
+	purchase_save(&txn, &purchase);
+	assert_int_equal(db_txn_commit(&txn), 0);
+	add_checkpoints(fix, 2);
+	snprintf(away, sizeof(away), "%s.away", fix->key_file);
+	move_key(fix, fix->key_file, away); // a new one is made
+	assert_int_equal(
+		session_add(fix->control.sessions, &add, &fix->session, &fix->control.err), 0
+	);
+	add_checkpoints(fix, 1);
+	assert_int_equal(
+		attest_store_sign(fix->control.db, fix->keys, &round, err, sizeof(err)), 0
+	);
+	assert_int_equal(round.n_signed, 1);
+	assert_int_equal(round.n_waiting, 2);
+	assert_int_equal(round.first_waiting, one.id);
+	assert_int_equal(count_signed(fix).n_signed, 1);
+
+	assert_int_equal(mkdir(fix->former_dir, 0700), 0);
+	snprintf(former, sizeof(former), "%s/2026.key", fix->former_dir);
+	move_key(fix, away, former);
+	assert_int_equal(sign(fix), 2);
+	fix->session = one;
+	assert_int_equal(count_signed_by(fix, purchase.usage_signer + 12).n_signed, 2);
+}
+
 static void test_root(void **state)
 {
 	static const uint8_t zero[32];
@@ -226,6 +284,7 @@ int main(void)
 		TEST(test_restart_keeps_key_and_queue),
 		TEST(test_open_key_is_refused),
 		TEST(test_former_key_is_found),
+		TEST(test_signer_of_the_creation),
 		TEST(test_root),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
