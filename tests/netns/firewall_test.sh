@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What a buyer must not reach: private and reserved ranges, another
+# What a buyer must not reach: private and reserved ranges, the node's own addresses, another
 # buyer's inner address; and what it must not be: another's inner address. The node's inner address answers
 # pings, free of charge, and is the first hop of a traceroute.
 set -euo pipefail
@@ -33,6 +33,9 @@ for address in 10.1.2.3 172.16.0.1 192.168.1.1 169.254.169.254 \
 	expect_refused martian "$address"
 done
 expect_refused inner_to_inner 10.8.0.77
+# The node's own addresses: what its WireGuard listens on, and what its clients' packets leave from.
+expect_refused martian -I "$tun" $node_tunnel_addr
+expect_refused nat_icmp_type $node_internet_addr
 
 ip -n "$buyer" addr add 10.8.0.99/32 dev "$tun"
 expect_refused source_check -I 10.8.0.99 $server
