@@ -103,6 +103,8 @@ int evm_driver_event(const struct evm_log *log, struct chain_event *ret)
 }
 
 // The escrow's events of a receipt, in their order. -EBADMSG for a log that cannot be this receipt's.
+// Of other contracts nothing is read but whose it is: a buyer's, which is handed its refund, logs what
+// it likes.
 static int evm_driver_receipt_events(
 	const struct evm_driver *driver,
 	const struct evm_receipt *receipt,
@@ -114,12 +116,14 @@ static int evm_driver_receipt_events(
 
 	status->n_events = 0;
 	for (const struct json_value *v = json_first(receipt->logs); v != NULL; v = json_next(v)) {
+		if (evm_reply_log_address(v, log.address) < 0)
+			return -EBADMSG;
+		if (memcmp(log.address, driver->conf.escrow, EVM_ADDRESS_SIZE) != 0)
+			continue;
 		if (evm_reply_log(v, &log) < 0 || log.is_removed ||
 		    memcmp(log.tx_hash, receipt->tx_hash, 32) != 0 ||
 		    memcmp(log.block_hash, receipt->block_hash, 32) != 0)
 			return -EBADMSG;
-		if (memcmp(log.address, driver->conf.escrow, EVM_ADDRESS_SIZE) != 0)
-			continue;
 		if (status->n_events == CHAIN_EVENTS_MAX)
 			return -EBADMSG;
 		r = evm_driver_event(&log, &status->events[status->n_events]);

@@ -86,13 +86,18 @@ static int evm_reply_topics(const struct json_value *value, struct evm_log *log)
 	return 0;
 }
 
+int evm_reply_log_address(const struct json_value *value, uint8_t ret[EVM_ADDRESS_SIZE])
+{
+	return evm_reply_fixed(json_member(value, "address"), ret, EVM_ADDRESS_SIZE);
+}
+
 int evm_reply_log(const struct json_value *value, struct evm_log *ret)
 {
 	const struct json_value *removed = json_member(value, "removed");
 	const char *data = json_string(json_member(value, "data"));
 	struct evm_log log = {0};
 
-	if (evm_reply_fixed(json_member(value, "address"), log.address, EVM_ADDRESS_SIZE) < 0 ||
+	if (evm_reply_log_address(value, log.address) < 0 ||
 	    evm_reply_topics(json_member(value, "topics"), &log) < 0 || data == NULL ||
 	    evm_hex_parse_bytes(data, log.data, sizeof(log.data), &log.data_len) < 0 ||
 	    evm_reply_u64(json_member(value, "blockNumber"), &log.block_number) < 0 ||

@@ -59,5 +59,8 @@ int evm_reply_block(const struct json_value *value, struct evm_block *ret)
 	__attribute__((warn_unused_result));
 int evm_reply_receipt(const struct json_value *value, struct evm_receipt *ret)
 	__attribute__((warn_unused_result));
+/* A log of ours; another contract's may be longer than fits, so ask for its address first. */
 int evm_reply_log(const struct json_value *value, struct evm_log *ret)
+	__attribute__((warn_unused_result));
+int evm_reply_log_address(const struct json_value *value, uint8_t ret[EVM_ADDRESS_SIZE])
 	__attribute__((warn_unused_result));

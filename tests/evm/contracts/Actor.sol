@@ -9,7 +9,8 @@ contract Actor {
 		Refuse,
 		BurnGas,
 		Bomb,
-		Reenter
+		Reenter,
+		Shout
 	}
 
 	Behaviour public behaviour;
@@ -55,6 +56,13 @@ contract Actor {
 			assembly {
 				return(0, 90000)
 			}
+		}
+		if (behaviour == Behaviour.Shout) {
+			// A log as long as the capped push pays for, in the receipt of whoever pays.
+			assembly {
+				log0(0, 3000)
+			}
+			return;
 		}
 		(bool ok, bytes memory result) = _target.call(_data);
 		emit Reentered(ok, bytes4(result));

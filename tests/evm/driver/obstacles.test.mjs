@@ -5,6 +5,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ethers } from "ethers";
+import { mocks } from "../chain.mjs";
+import { Fixture } from "../fixture.mjs";
 import { Liar } from "./liar.mjs";
 import { GB, NO_VOUCHER, PRICE, ROOT, Settlement, split, start, until } from "./harness.mjs";
 
@@ -166,4 +168,32 @@ scenario("nor does a block full of other sessions' events", async (s) => {
 	const seen = await watched(s);
 	assert.ok(seen.includes(after), "the purchase after it is not seen");
 	assert.equal(seen.filter((id) => id === before).length, 701);
+});
+
+// Of enum Behaviour of the contract that buys.
+const SHOUT = 5;
+
+// A session whose buyer, to whom a settlement of it alone hands the refund, is a contract.
+async function bought_by_contract(s, changes = {}) {
+	const wallet = await s.chain.deploy(mocks().Actor);
+	const order = await s.f.order(changes);
+	const data = s.f.escrow.interface.encodeFunctionData("createSession", Fixture.args(order));
+	await s.chain.send(wallet, s.f.buyer, "run", [s.f.escrow.target, data], { value: 10n * PRICE });
+	return { wallet, id: await s.f.escrow.sessionIdOf(wallet.target, order.salt) };
+}
+
+scenario("a buyer that fills the receipt of its settlement with a log of its own holds up neither it nor what follows", async (s) => {
+	const { wallet, id } = await bought_by_contract(s);
+	await s.chain.send(wallet, s.f.buyer, "set", [SHOUT, ethers.ZeroAddress, "0x"]);
+	const loud = await s.request(id, 5n * GB);
+	await s.queue([loud]);
+	s.pump(30);
+	const result = await s.finish();
+	assert.doesNotMatch(result.err, /^fault /m);
+	const receipt = await s.chain.receipt((await s.list()).items[0].txId);
+	assert.ok(receipt.logs.some((log) => log.address.toLowerCase() === wallet.target.toLowerCase() && log.data.length > 6000));
+	const next = await s.sessions(1);
+	await s.queue(next);
+	await s.finish();
+	await s.assertSettledOnce([loud, ...next]);
 });
