@@ -8,7 +8,7 @@ import { ethers } from "ethers";
 import { mocks } from "../chain.mjs";
 import { Fixture } from "../fixture.mjs";
 import { Liar } from "./liar.mjs";
-import { GB, NO_VOUCHER, PRICE, ROOT, Settlement, split, start, until } from "./harness.mjs";
+import { GB, Kind, NO_VOUCHER, PRICE, ROOT, Settlement, split, start, until } from "./harness.mjs";
 
 // A test with a chain of its own.
 function scenario(name, run) {
@@ -171,6 +171,7 @@ scenario("nor does a block full of other sessions' events", async (s) => {
 });
 
 // Of enum Behaviour of the contract that buys.
+const BURN_GAS = 2;
 const SHOUT = 5;
 
 // A session whose buyer, to whom a settlement of it alone hands the refund, is a contract.
@@ -197,3 +198,49 @@ scenario("a buyer that fills the receipt of its settlement with a log of its own
 	await s.finish();
 	await s.assertSettledOnce([loud, ...next]);
 });
+
+// How a session comes to be settled alone, with the push of its refund.
+const ALONE = {
+	finalize: { request: (s, id) => s.request(id, 5n * GB) },
+	execute: {
+		order: { mode: 2 },
+		prepare: async (s, id) => {
+			await s.f.send(s.f.operator, "proposeSettlement", [id, 5n * GB, ROOT]);
+			await s.chain.advance(2 * 86400);
+		},
+		request: (s, id) => s.request(id, 5n * GB, { kind: Kind.execute, voucher: NO_VOUCHER }),
+	},
+	finalize_attested: {
+		order: { mode: 1 },
+		request: async (s, id) => s.request(id, 5n * GB,
+			{ kind: Kind.finalizeAttested, voucher: NO_VOUCHER, attestation: await s.f.attestation(id, 5n * GB) }),
+	},
+};
+
+for (const [name, { order, prepare, request }] of Object.entries(ALONE)) {
+	scenario(`a buyer that takes its refund cheaply until ${name} is sent, and then burns gas, does not make it fail`, async (s) => {
+		// The credits of operator and treasury stand already: what is written then costs little.
+		const [before] = await s.sessions(1);
+		await s.f.finalize(before.id, before.bytes);
+		const { wallet, id } = await bought_by_contract(s, order);
+		await prepare?.(s, id);
+		await s.queue([await request(s, id)]);
+		await s.automine(false);
+		const run = s.startRun();
+		await until("a pending transaction", async () => (await s.pending()) > 0);
+		// In the same block, and before it.
+		await s.chain.rpc("eth_sendTransaction", {
+			...s.chain.request(wallet, s.f.buyer, "set", [BURN_GAS, ethers.ZeroAddress, "0x"]),
+			gas: "0x186a0", maxFeePerGas: "0x2540be4000", maxPriorityFeePerGas: "0x2540be400",
+		});
+		s.pump(30);
+		const result = await run.ended;
+		assert.equal(result.status, 0, result.err);
+		assert.doesNotMatch(result.err, /alert reverted/);
+		const { items, txs } = await s.list();
+		assert.deepEqual(items.map((i) => [i.session, i.state, i.skips]), [[id, "done", 0]]);
+		assert.deepEqual(txs.map((t) => t.state), ["done"]);
+		assert.deepEqual((await s.events("RefundHeld")).map(({ args }) => args.toArray()), [[id, 5n * PRICE]]);
+		assert.equal((await s.settled()).get(id)[0].bytesUsed, 5n * GB);
+	});
+}
