@@ -217,6 +217,19 @@ static int evm_driver_compare_logs(
 	return -EAGAIN;
 }
 
+// How often an answer was longer than is read, whoever gave it.
+static uint64_t evm_driver_count_too_large(const struct evm_driver *driver)
+{
+	struct evm_rpc_stats stats;
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < evm_rpc_n_endpoints(driver->rpc); i++) {
+		evm_rpc_get_stats(driver->rpc, i, &stats);
+		n += stats.faults[EVM_RPC_TOO_LARGE];
+	}
+	return n;
+}
+
 int evm_driver_get_logs(
 	struct evm_driver *driver,
 	const char *topics,
@@ -229,6 +242,7 @@ int evm_driver_get_logs(
 {
 	char params[EVM_DRIVER_TOPICS_SIZE + 256];
 	const struct evm_driver_range range = {.from = from, .to = to, .params = params};
+	uint64_t n_too_large = evm_driver_count_too_large(driver);
 	const char *wrong = NULL;
 	size_t endpoint;
 	int r = -ESTALE;
@@ -238,6 +252,8 @@ int evm_driver_get_logs(
 	for (size_t i = 0; i < evm_rpc_n_endpoints(driver->rpc) && r == -ESTALE; i++)
 		r = evm_driver_ask_logs(driver, &range, false, &endpoint, ret, &wrong);
 	memcpy(why, driver->why, CHAIN_WHY_SIZE);
+	if (r == -EIO && evm_driver_count_too_large(driver) > n_too_large)
+		r = -E2BIG;
 	// All are behind: a shorter range ends where they are.
 	if (to > from &&
 	    (r == -E2BIG || r == -ESTALE ||

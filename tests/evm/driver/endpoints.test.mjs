@@ -49,7 +49,7 @@ const CONTRADICTED = ["changed_receipts", "receipts_without_logs", "failed_recei
 const BELIEVED_ALONE = ["false_revert"];
 
 // Tested by their own: what was read must not be unread for their sake.
-const OF_ANOTHER_TIME = ["other_fork", "clock_ahead", "stale_pool"];
+const OF_ANOTHER_TIME = ["other_fork", "clock_ahead", "stale_pool", "long_answers"];
 
 // Reading: what must be named, and whether one endpoint alone can be caught.
 const READING = {
@@ -281,6 +281,28 @@ for (const where of ["alone", "in front", "behind"]) {
 		const { out, err } = await run.ended;
 		assert.deepEqual(events(out).map((e) => e.id), [id]);
 		assert.doesNotMatch(err, /disagrees/);
+	}));
+}
+
+// What a busy escrow said in an hour may be more than is read at once: the question is made shorter until the answer fits.
+for (const where of ["alone", "in front"]) {
+	test(`logs that are too long for one answer are asked for in parts, ${where}`, () => with_liar("long_answers", async (s, liar) => {
+		const first = await s.f.buy();
+		await s.chain.rpc("anvil_mine", "0x190");
+		const second = await s.f.buy();
+		await s.chain.rpc("anvil_mine", "0x3");
+		const other = await Liar.start(s.chain.url, "long_answers");
+		try {
+			const rpc = where === "alone" ? liar.url : `${liar.url},${other.url}`;
+			const run = start(s.args({ rpc, linger_ms: 60000, backoff_ms: 20, timeout_ms: 2000 }, "watch", "0"));
+			await until("both", () => events(run.soFar().out).length === 2);
+			run.child.kill("SIGKILL");
+			await run.ended;
+			assert.match(run.soFar().err, /^fault too_large /m);
+			assert.deepEqual(events(run.soFar().out).map((e) => e.id), [first, second]);
+		} finally {
+			other.stop();
+		}
 	}));
 }
 

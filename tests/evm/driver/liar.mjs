@@ -50,6 +50,8 @@ export const LIES = {
 	// True, but for short ranges only, as most public endpoints are.
 	short_ranges: { eth_getLogs: (r, [filter]) =>
 		Number(filter.toBlock) - Number(filter.fromBlock) < 50 ? r : rpc_error(-32005, "block range is too wide") },
+	// True as well, but the answer about a long range is longer than is read.
+	long_answers: { eth_getLogs: (r, [filter]) => (Number(filter.toBlock) - Number(filter.fromBlock) < 50 ? r : "x".repeat(6 << 20)) },
 	head_back: { eth_getBlockByNumber: (r, params, state) => {
 		if (params[0] !== "latest" || !r) return r;
 		state.n = (state.n ?? 0) + 1;
