@@ -200,7 +200,8 @@ struct chain_driver_ops {
 	/* Of the signing account. */
 	int (*account)(void *driver, struct chain_account *ret, char why[CHAIN_WHY_SIZE]);
 
-	/* What a transaction should offer now to be mined soon. Where a second endpoint asks for much
+	/* What a transaction should offer now to be mined soon: max_fee_wei is the priority fee and
+	 * twice what a block asks beside it now. Where a second endpoint asks for much
 	 * less, the lower: one that is too low is priced again, one that is too high is paid. */
 	int (*fees)(void *driver, struct chain_fees *ret, char why[CHAIN_WHY_SIZE]);
 

@@ -11,13 +11,32 @@ static struct u256 settle_fee_max(struct u256 a, struct u256 b)
 	return u256_compare(a, b) < 0 ? b : a;
 }
 
+// What a block asks now: the suggestion covers twice its base fee (chain.h).
+static int settle_fee_now(const struct chain_fees *suggested, struct u256 *ret)
+{
+	struct u256 base;
+
+	if (u256_sub(suggested->max_fee_wei, suggested->max_priority_fee_wei, &base) < 0)
+		base = U256_ZERO;
+	if (u256_add(base, u256_from_u64(1), &base) < 0 ||
+	    u256_div(base, u256_from_u64(2), &base) < 0 ||
+	    u256_add(base, suggested->max_priority_fee_wei, ret) < 0)
+		return -EOVERFLOW;
+	return 0;
+}
+
 int settle_fee_first(
 	const struct chain_fees *suggested, struct u256 ceiling_wei, struct chain_fees *ret
 )
 {
-	if (u256_compare(suggested->max_fee_wei, ceiling_wei) > 0)
+	bool is_above = u256_compare(suggested->max_fee_wei, ceiling_wei) > 0;
+	struct u256 now;
+
+	if (is_above && (settle_fee_now(suggested, &now) < 0 || u256_compare(now, ceiling_wei) > 0))
 		return -EDQUOT;
 	*ret = *suggested;
+	if (is_above)
+		ret->max_fee_wei = ceiling_wei;
 	if (u256_compare(ret->max_priority_fee_wei, ret->max_fee_wei) > 0)
 		ret->max_priority_fee_wei = ret->max_fee_wei;
 	return 0;

@@ -6,8 +6,8 @@
 
 #include "controlplane/chain/chain.h"
 
-/* The first price: the suggestion, unless it is above the ceiling (per unit of gas).
- * Returns: 0; -EDQUOT when the suggestion is above the ceiling. */
+/* The first price: the suggestion, or the ceiling (per unit of gas) where that is less and would
+ * still be mined now. Returns: 0; -EDQUOT when the chain asks for more than the ceiling. */
 int settle_fee_first(
 	const struct chain_fees *suggested, struct u256 ceiling_wei, struct chain_fees *ret
 ) __attribute__((warn_unused_result));

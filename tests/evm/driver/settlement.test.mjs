@@ -133,6 +133,26 @@ scenario("a fee spike: nothing above the ceiling, an alert, settled when it is o
 	assert.ok(BigInt(txs[0].maxFee) <= ceiling, `${txs[0].maxFee} is above the ceiling`);
 });
 
+scenario("gas above half the ceiling: offered at the ceiling, no alert", async (s) => {
+	const list = await s.sessions(2);
+	await s.queue(list);
+	await s.automine(false);
+	const dear = () => s.chain.rpc("anvil_setNextBlockBaseFeePerGas", ethers.toQuantity(30n * GWEI));
+	await dear();
+	await s.chain.rpc("evm_mine");
+	const ceiling = 40n * GWEI;
+	const run = s.startRun({ ceiling });
+	await until("a pending transaction", async () => (await s.pending()) > 0);
+	await dear();
+	s.pump(30);
+	const result = await run.ended;
+	assert.equal(result.status, 0, result.err);
+	assert.doesNotMatch(result.err, /alert fee_ceiling/);
+	await s.assertSettledOnce(list);
+	const { txs } = await s.list();
+	assert.deepEqual(txs.map((t) => [t.state, t.attempts, BigInt(t.maxFee)]), [["done", 1, ceiling]]);
+});
+
 scenario("a transaction that is too cheap is priced again under the same account nonce", async (s) => {
 	const list = await s.sessions(2);
 	await s.queue(list);

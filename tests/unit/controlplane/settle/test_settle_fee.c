@@ -21,15 +21,27 @@ static void assert_fees(const struct chain_fees *actual, uint64_t max_fee, uint6
 
 static void test_first(void **state)
 {
-	struct chain_fees suggested = fees(100, 3), made;
+	// Twice 50 and a tip of 3: a block asks 53 now.
+	struct chain_fees suggested = fees(103, 3), made;
 
 	(void)state;
-	assert_int_equal(settle_fee_first(&suggested, u256_from_u64(100), &made), 0);
-	assert_fees(&made, 100, 3);
-	assert_int_equal(settle_fee_first(&suggested, u256_from_u64(99), &made), -EDQUOT);
+	assert_int_equal(settle_fee_first(&suggested, u256_from_u64(103), &made), 0);
+	assert_fees(&made, 103, 3);
+	assert_int_equal(settle_fee_first(&suggested, u256_from_u64(102), &made), 0);
+	assert_fees(&made, 102, 3);
+	assert_int_equal(settle_fee_first(&suggested, u256_from_u64(53), &made), 0);
+	assert_fees(&made, 53, 3);
+	assert_int_equal(settle_fee_first(&suggested, u256_from_u64(52), &made), -EDQUOT);
+	suggested = fees(104, 3); // rounded up
+	assert_int_equal(settle_fee_first(&suggested, u256_from_u64(53), &made), -EDQUOT);
+	suggested = fees(100, 60); // the tip alone is most of it
+	assert_int_equal(settle_fee_first(&suggested, u256_from_u64(80), &made), 0);
+	assert_fees(&made, 80, 60);
+	assert_int_equal(settle_fee_first(&suggested, u256_from_u64(79), &made), -EDQUOT);
 	suggested = fees(10, 30); // no node accepts a tip above the fee
 	assert_int_equal(settle_fee_first(&suggested, u256_from_u64(99), &made), 0);
 	assert_fees(&made, 10, 10);
+	assert_int_equal(settle_fee_first(&suggested, u256_from_u64(9), &made), -EDQUOT);
 }
 
 static void test_next(void **state)
@@ -71,6 +83,9 @@ static void test_overflow(void **state)
 	memset(&max, 0xff, sizeof(max));
 	last.max_fee_wei = max;
 	assert_int_equal(settle_fee_next(&last, &last, max, &next), -EDQUOT);
+	assert_int_equal(settle_fee_first(&last, max, &next), 0);
+	last.max_priority_fee_wei = max;
+	assert_int_equal(settle_fee_first(&last, u256_from_u64(9), &next), -EDQUOT);
 	assert_int_equal(settle_fee_cost(2, &last, &cost), -EOVERFLOW);
 	assert_int_equal(settle_fee_cost(1, &last, &cost), 0);
 	assert_true(u256_equal(cost, max));
