@@ -51,10 +51,10 @@ int settle_outbox_count_poll(struct settle_outbox *outbox, struct settle_tx *tx)
 {
 	struct settle_tx next = *tx;
 
-	if (next.is_review)
-		return 0;
-	next.n_polls++;
-	next.is_review = next.n_polls >= outbox->conf.review_polls;
+	if (!tx->is_review)
+		next.n_polls++;
+	next.is_review |= next.n_polls >= outbox->conf.review_polls;
+	// Also what was raised before a restart.
 	if (next.is_review)
 		settle_outbox_alert(
 			outbox,
@@ -64,7 +64,7 @@ int settle_outbox_count_poll(struct settle_outbox *outbox, struct settle_tx *tx)
 			tx->chain_id,
 			next.n_polls
 		);
-	return settle_outbox_store(outbox, tx, &next);
+	return tx->is_review ? 0 : settle_outbox_store(outbox, tx, &next);
 }
 
 // Remembers since which head the account nonce is not what it should be (is_astray), or forgets it.

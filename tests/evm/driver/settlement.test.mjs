@@ -263,9 +263,15 @@ scenario("a reorganisation after done", async (s) => {
 scenario("not final after many polls raises needs_review and goes on", async (s) => {
 	const list = await s.sessions(1);
 	await s.queue(list);
-	const run = s.startRun({ review_polls: 10, confirmations: 5 });
-	await until("the alert", () => /alert needs_review/.test(run.soFar().err));
+	const changes = { review_polls: 10, confirmations: 5 };
+	const first = s.startRun(changes);
+	await until("the alert", () => /alert needs_review/.test(first.soFar().err));
 	assert.equal((await s.settled()).size, 1);
+	first.child.kill("SIGKILL");
+	await first.ended;
+	// Told again after a restart.
+	const run = s.startRun(changes);
+	await until("the alert again", () => /alert needs_review: .*after 10 polls/.test(run.soFar().err));
 	s.pump(30);
 	const result = await run.ended;
 	assert.equal(result.status, 0, result.err);
