@@ -131,6 +131,26 @@ static void test_broken_everywhere(void **state)
 	json_free_text(text);
 }
 
+// Each digit of the MAC counts.
+static void test_mac(void **state)
+{
+	struct evm_keystore_key key;
+	char *text, *mac;
+
+	(void)state;
+	seal(&text);
+	mac = strchr(strstr(text, "\"mac\"") + strlen("\"mac\""), '"') + 1;
+	for (int i = 0; i < 64; i++) {
+		char digit = mac[i];
+
+		mac[i] = digit == '0' ? '1' : '0';
+		assert_int_equal(open_text(text, password, &key), -EBADMSG);
+		mac[i] = digit;
+	}
+	assert_int_equal(open_text(text, password, &key), 0);
+	json_free_text(text);
+}
+
 // Replaces the first occurrence of what by with.
 static void edit(char *dst, size_t cap, const char *src, const char *what, const char *with)
 {
@@ -199,6 +219,7 @@ int main(void)
 		cmocka_unit_test(test_geth_vectors),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_broken_everywhere),
+		cmocka_unit_test(test_mac),
 		cmocka_unit_test(test_refused),
 	};
 

@@ -216,6 +216,33 @@ static void test_full(void **state)
 	evm_signer_destroy(signer);
 }
 
+// Well-formed RLP that no transaction is.
+static void test_no_transaction(void **state)
+{
+	uint8_t list[64], raw[256];
+	struct evm_rlp_writer w;
+	struct evm_tx decoded, tx = {.type = EVM_TX_DYNAMIC_FEE, .access_list = list};
+	size_t entry, len;
+
+	(void)state;
+	for (int parity = 0; parity < 4; parity++) {
+		tx.signature.y_parity = (uint8_t)parity;
+		assert_int_equal(evm_tx_encode(&tx, raw, sizeof(raw), &len), 0);
+		assert_int_equal(evm_tx_decode(&decoded, raw, len), parity > 1 ? -EBADMSG : 0);
+	}
+	tx.signature.y_parity = 0;
+	// An access list's entry of three parts.
+	evm_rlp_writer_init(&w, list, sizeof(list));
+	entry = evm_rlp_list_begin(&w);
+	evm_rlp_put_bytes(&w, tx.to, EVM_ADDRESS_SIZE);
+	evm_rlp_list_end(&w, evm_rlp_list_begin(&w));
+	evm_rlp_put_u64(&w, 1);
+	evm_rlp_list_end(&w, entry);
+	tx.access_list_len = w.len;
+	assert_int_equal(evm_tx_encode(&tx, raw, sizeof(raw), &len), 0);
+	assert_int_equal(evm_tx_decode(&decoded, raw, len), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_access_list_type),
 		cmocka_unit_test(test_eip155_example),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_no_transaction),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
