@@ -218,22 +218,38 @@ static bool evm_driver_is_same_status(
 	return true;
 }
 
+// One endpoint's block of a number. The caller frees the call.
+static int evm_driver_ask_block_at(
+	struct evm_driver *driver,
+	size_t endpoint,
+	uint64_t number,
+	struct evm_rpc_call *call,
+	struct evm_block *ret
+)
+{
+	char tag[U256_HEX_SIZE], params[U256_HEX_SIZE + 16], why[CHAIN_WHY_SIZE];
+	int r;
+
+	u256_format_quantity(u256_from_u64(number), tag);
+	snprintf(params, sizeof(params), "[\"%s\",false]", tag);
+	*call = (struct evm_rpc_call){.method = "eth_getBlockByNumber", .params = params};
+	r = evm_rpc_ask_at(driver->rpc, endpoint, call, why);
+	call->params = NULL;
+	return r < 0 ? r : evm_reply_block(call->result, ret);
+}
+
 // Whether an endpoint's own chain does not hold the block that its receipt names: then it speaks against
 // itself, and its word is no second opinion.
 static bool evm_driver_check_against_itself(
 	struct evm_driver *driver, size_t endpoint, const struct chain_tx_status *status
 )
 {
-	char tag[U256_HEX_SIZE], params[U256_HEX_SIZE + 16], why[CHAIN_WHY_SIZE];
-	struct evm_rpc_call call = {.method = "eth_getBlockByNumber", .params = params};
+	struct evm_rpc_call call;
 	struct evm_block block;
-	bool is_against;
+	int r = evm_driver_ask_block_at(driver, endpoint, status->block_number, &call, &block);
+	bool is_against = r == -ENOENT || r == -EBADMSG ||
+		(r == 0 && memcmp(block.hash, status->block_hash, CHAIN_ID_SIZE) != 0);
 
-	u256_format_quantity(u256_from_u64(status->block_number), tag);
-	snprintf(params, sizeof(params), "[\"%s\",false]", tag);
-	is_against = evm_rpc_ask_at(driver->rpc, endpoint, &call, why) == 0 &&
-		(evm_reply_block(call.result, &block) != 0 ||
-		 memcmp(block.hash, status->block_hash, CHAIN_ID_SIZE) != 0);
 	evm_rpc_call_fini(&call);
 	if (is_against)
 		evm_rpc_blame(
@@ -243,6 +259,33 @@ static bool evm_driver_check_against_itself(
 			"a receipt names a block that its chain does not hold"
 		);
 	return is_against;
+}
+
+// The same of one without a receipt whose own block, which another endpoint's receipt names, has the
+// transaction in it.
+static bool evm_driver_check_omits(
+	struct evm_driver *driver,
+	size_t endpoint,
+	const uint8_t tx_id[CHAIN_ID_SIZE],
+	const struct chain_tx_status *said
+)
+{
+	struct evm_rpc_call call;
+	struct evm_block block;
+	int r = evm_driver_ask_block_at(driver, endpoint, said->block_number, &call, &block);
+	bool is_omitted = r == 0 && memcmp(block.hash, said->block_hash, CHAIN_ID_SIZE) == 0 &&
+		evm_reply_block_has_tx(call.result, tx_id);
+
+	evm_rpc_call_fini(&call);
+	if (is_omitted)
+		evm_rpc_blame(
+			driver->rpc,
+			endpoint,
+			EVM_RPC_RECEIPT_MISSING,
+			"its own block %" PRIu64 " has the transaction",
+			said->block_number
+		);
+	return is_omitted;
 }
 
 // A second endpoint must say the same about mined or not, in which block, and what happened in it.
@@ -277,6 +320,9 @@ static int evm_driver_second_opinion(
 	if (is_same || r == -EIO || r == -EREMOTEIO)
 		return 0;
 	if (r == 0 && evm_driver_check_against_itself(driver, (size_t)second, &other))
+		return 0;
+	if (r == -ENOENT && said->is_mined &&
+	    evm_driver_check_omits(driver, (size_t)second, tx_id, said))
 		return 0;
 	if (r < 0 && r != -ENOENT)
 		return r;

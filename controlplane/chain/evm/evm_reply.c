@@ -55,6 +55,20 @@ int evm_reply_block(const struct json_value *value, struct evm_block *ret)
 	return 0;
 }
 
+bool evm_reply_block_has_tx(const struct json_value *block, const uint8_t tx_hash[32])
+{
+	const struct json_value *list = json_member(block, "transactions");
+	uint8_t hash[32];
+
+	if (!json_is_array(list))
+		return false;
+	for (const struct json_value *v = json_first(list); v != NULL; v = json_next(v)) {
+		if (evm_reply_hash(v, hash) == 0 && memcmp(hash, tx_hash, sizeof(hash)) == 0)
+			return true;
+	}
+	return false;
+}
+
 int evm_reply_receipt(const struct json_value *value, struct evm_receipt *ret)
 {
 	struct evm_receipt receipt = {.logs = json_member(value, "logs")};

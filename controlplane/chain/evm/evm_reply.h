@@ -59,6 +59,8 @@ int evm_reply_block(const struct json_value *value, struct evm_block *ret)
 	__attribute__((warn_unused_result));
 int evm_reply_receipt(const struct json_value *value, struct evm_receipt *ret)
 	__attribute__((warn_unused_result));
+/* Of a block as evm_reply_block() takes it, with its transactions as hashes. */
+bool evm_reply_block_has_tx(const struct json_value *block, const uint8_t tx_hash[32]);
 /* A log of ours; another contract's may be longer than fits, so ask for its address first. */
 int evm_reply_log(const struct json_value *value, struct evm_log *ret)
 	__attribute__((warn_unused_result));

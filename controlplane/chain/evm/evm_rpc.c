@@ -17,11 +17,15 @@
 #include <string.h>
 #include <sys/random.h>
 
+// How long a fault puts an endpoint behind the others, in its longest rests.
+#define EVM_RPC_BEHIND_RESTS 10
+
 struct evm_rpc_endpoint {
 	char url[EVM_RPC_URL_SIZE];
 	bool is_verified; // said that it serves our chain since its last fault
 	uint32_t n_faults_in_a_row;
 	uint64_t rests_until_ns;
+	uint64_t faulted_ns; // its last fault; 0 = none yet
 	bool is_contradicted; // its last fault was to say otherwise than another
 	struct evm_rpc_stats stats;
 };
@@ -137,8 +141,8 @@ void evm_rpc_blame(
 	e->is_verified = false;
 	e->is_contradicted = fault == EVM_RPC_DISAGREES;
 	e->n_faults_in_a_row++;
-	e->rests_until_ns =
-		clock_mono_ns(rpc->conf.clock) + evm_rpc_rest_ns(rpc, e->n_faults_in_a_row);
+	e->faulted_ns = clock_mono_ns(rpc->conf.clock);
+	e->rests_until_ns = e->faulted_ns + evm_rpc_rest_ns(rpc, e->n_faults_in_a_row);
 	if (rpc->conf.on_fault != NULL)
 		rpc->conf.on_fault(rpc->conf.on_fault_ctx, e->stats.endpoint, fault, why);
 }
@@ -260,6 +264,30 @@ static int evm_rpc_try(struct evm_rpc *rpc, size_t endpoint, struct evm_rpc_call
 	return r;
 }
 
+// Whom to ask next: of those that are awake and were not tried, the one whose last fault is longest ago.
+// Else whoever answers most questions and spoils one would be the first again whenever its rest is over,
+// and the others would never come to answer that one. -ENOENT: there is none.
+static int evm_rpc_next(const struct evm_rpc *rpc, uint32_t tried)
+{
+	uint64_t now_ns = clock_mono_ns(rpc->conf.clock), best_ns = 0;
+	uint64_t behind_ns = EVM_RPC_BEHIND_RESTS * NS_PER_MS * rpc->conf.backoff_max_ms;
+	int best = -ENOENT;
+
+	for (size_t i = 0; i < rpc->conf.n_urls; i++) {
+		uint64_t faulted_ns = rpc->endpoints[i].faulted_ns;
+
+		if ((tried & (1u << i)) != 0 || evm_rpc_is_resting(rpc, i))
+			continue;
+		if (now_ns - faulted_ns > behind_ns)
+			faulted_ns = 0;
+		if (best >= 0 && faulted_ns >= best_ns)
+			continue;
+		best = (int)i;
+		best_ns = faulted_ns;
+	}
+	return best;
+}
+
 int evm_rpc_ask_batch(
 	struct evm_rpc *rpc,
 	struct evm_rpc_call *calls,
@@ -269,15 +297,13 @@ int evm_rpc_ask_batch(
 )
 {
 	size_t last = 0;
-	bool is_any_awake = false;
-	int r = -EIO;
+	uint32_t tried = 0;
+	int r = -EIO, next;
 
-	for (size_t i = 0; i < rpc->conf.n_urls && r == -EIO; i++) {
-		if (evm_rpc_is_resting(rpc, i))
-			continue;
-		is_any_awake = true;
-		last = i;
-		r = evm_rpc_try(rpc, i, calls, n);
+	while (r == -EIO && (next = evm_rpc_next(rpc, tried)) >= 0) {
+		last = (size_t)next;
+		tried |= 1u << last;
+		r = evm_rpc_try(rpc, last, calls, n);
 	}
 	if (r == 0 && ret_endpoint != NULL)
 		*ret_endpoint = last;
@@ -286,7 +312,7 @@ int evm_rpc_ask_batch(
 			why,
 			EVM_RPC_WHY_SIZE,
 			"%s%.*s",
-			is_any_awake ? "" : "all endpoints rest; ",
+			tried != 0 ? "" : "all endpoints rest; ",
 			EVM_RPC_WHY_SIZE - 32,
 			rpc->endpoints[last].stats.last_why
 		);

@@ -43,7 +43,8 @@ const char *evm_rpc_fault_name(unsigned int fault);
 
 struct evm_rpc_conf {
 	uint64_t chain_id;
-	const char *urls[EVM_RPC_ENDPOINTS_MAX]; // in the order of preference
+	// In the order of preference; one that was at fault comes after the others for a while.
+	const char *urls[EVM_RPC_ENDPOINTS_MAX];
 	size_t n_urls;
 	uint32_t connect_timeout_ms;
 	uint32_t timeout_ms;

@@ -78,12 +78,15 @@ async function with_liar(lie, run) {
 	}
 }
 
+// Short only where an end of it is what is waited for: on a loaded machine the truth takes its time, too.
+const patience = (lie) => (SETTLING[lie] === "timeout" ? 400 : 10000);
+
 for (const [lie, fault] of Object.entries(SETTLING)) {
 	test(`settling with ${lie} in front and an honest endpoint behind`, () => with_liar(lie, async (s, liar) => {
 		const list = await s.sessions(2);
 		await s.queue(list);
 		s.pump(30);
-		const result = await s.run({ rpc: `${liar.url},${s.chain.url}`, timeout_ms: 400, max_ms: 15000, confirmations: 6 });
+		const result = await s.run({ rpc: `${liar.url},${s.chain.url}`, timeout_ms: patience(lie), max_ms: 60000, confirmations: 6 });
 		assert.ok(liar.calls > 0);
 		assert.equal(result.status, 0, result.err);
 		if (fault) assert.match(result.err, new RegExp(`^fault (${fault}) http://127.0.0.1:\\d+: `, "m"));
@@ -92,12 +95,27 @@ for (const [lie, fault] of Object.entries(SETTLING)) {
 	}));
 }
 
+// Asked as in a product: a rest is over long before the next round, and what is not spoilt makes the liar look good again.
+const SPOILT = ["no_receipts", "bad_receipts", "receipt_of_no_block", "no_estimate", "false_revert", "tiny_estimate", "absurd_tip", "stands_still"];
+for (const lie of SPOILT) {
+	test(`settling with ${lie} in front, in rounds that are longer than its rests`, () => with_liar(lie, async (s, liar) => {
+		const list = await s.sessions(2);
+		await s.queue(list);
+		s.pump(100);
+		const changes = { rpc: `${liar.url},${s.chain.url}`, poll_ms: 150, backoff_ms: 20, timeout_ms: 5000, max_ms: 60000, confirmations: 6 };
+		const result = await s.run(changes);
+		assert.equal(result.status, 0, result.err);
+		assert.match(result.err, new RegExp(`^fault (${SETTLING[lie]}) `, "m"));
+		await s.assertSettledOnce(list);
+	}));
+}
+
 for (const lie of Object.keys(SETTLING).filter((name) => !BELIEVED_ALONE.includes(name))) {
 	test(`settling with ${lie} alone, for a while`, () => with_liar(lie, async (s, liar) => {
 		const list = await s.sessions(2);
 		await s.queue(list);
 		s.pump(30);
-		const run = s.startRun({ rpc: liar.url, timeout_ms: 400, max_ms: 30000 });
+		const run = s.startRun({ rpc: liar.url, timeout_ms: patience(lie), max_ms: 60000 });
 		await delay(700);
 		liar.lie = "none";
 		const result = await run.ended;
