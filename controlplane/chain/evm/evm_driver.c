@@ -105,13 +105,15 @@ static void evm_driver_put_head(struct chain_head *ret, const struct evm_block *
 	memcpy(ret->hash, block->hash, sizeof(ret->hash));
 }
 
-// Highest head that any other endpoint has shown.
+// Highest head that any other endpoint of this chain has shown.
 static uint64_t evm_driver_head_of_others(const struct evm_driver *driver, size_t endpoint)
 {
+	struct evm_rpc_stats stats;
 	uint64_t highest = 0;
 
 	for (size_t i = 0; i < evm_rpc_n_endpoints(driver->rpc); i++) {
-		if (i != endpoint && driver->heads[i] > highest)
+		evm_rpc_get_stats(driver->rpc, i, &stats);
+		if (i != endpoint && !stats.is_foreign && driver->heads[i] > highest)
 			highest = driver->heads[i];
 	}
 	return highest;

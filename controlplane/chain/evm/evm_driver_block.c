@@ -112,5 +112,9 @@ int evm_driver_check_block(
 		return evm_driver_absent(driver, endpoint, number, why);
 	if (r < 0 || memcmp(block.hash, hash, CHAIN_ID_SIZE) == 0)
 		return r;
+	// A block of another chain replaces none.
+	r = evm_rpc_check_chain(driver->rpc, endpoint, why);
+	if (r < 0)
+		return r;
 	return evm_driver_replaced(driver, endpoint, tag, number, hash, why);
 }

@@ -155,6 +155,7 @@ static int evm_driver_ask_logs(
 		);
 		r = -ESTALE;
 	} else {
+		memcpy(ret->last_hash, block.hash, sizeof(ret->last_hash));
 		*ret_wrong =
 			evm_driver_parse_logs(driver, calls[0].result, range->from, range->to, ret);
 	}

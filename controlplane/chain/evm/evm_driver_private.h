@@ -59,6 +59,7 @@ struct evm_driver_logs {
 	struct evm_log *logs; // CHAIN_EVENTS_MAX
 	size_t n_logs;
 	uint8_t digest[EVM_KECCAK_SIZE]; // of what and where, for comparing two endpoints
+	uint8_t last_hash[32]; // of the range's last block, as told in the same answer
 };
 
 /* The escrow's logs in a range of blocks, with these topics (JSON text, NULL: all). scratch takes the

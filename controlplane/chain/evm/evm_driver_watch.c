@@ -96,10 +96,14 @@ static int evm_driver_unwind(
 	return 1;
 }
 
+// The logs up to block to were read, when its hash was last_hash. A chain that moved meanwhile is read
+// anew: what was read before must still be under what was read now, and be looked at after it, or a
+// reorganisation in between would never be seen.
 static int evm_driver_remember(
 	struct evm_driver *driver,
 	struct chain_cursor *cursor,
 	uint64_t to,
+	const uint8_t last_hash[CHAIN_ID_SIZE],
 	char why[CHAIN_WHY_SIZE]
 )
 {
@@ -110,6 +114,17 @@ static int evm_driver_remember(
 
 	u256_format_quantity(u256_from_u64(to), tag);
 	r = evm_driver_get_block(driver, tag, &block, &endpoint, why);
+	if (r == 0 && memcmp(block.hash, last_hash, CHAIN_ID_SIZE) != 0) {
+		snprintf(why, CHAIN_WHY_SIZE, "block %" PRIu64 " was replaced meanwhile", to);
+		r = -EAGAIN;
+	}
+	if (r == 0 && cursor->n_recent > 0)
+		r = evm_driver_check_block(
+			driver,
+			cursor->recent[cursor->n_recent - 1].number,
+			cursor->recent[cursor->n_recent - 1].hash,
+			why
+		);
 	if (r < 0)
 		return r == -ENOENT ? -EAGAIN : r;
 	if (cursor->n_recent == CHAIN_CURSOR_RECENT) {
@@ -161,7 +176,7 @@ static int evm_driver_read_on(
 	if (r == 0)
 		r = evm_driver_events_of(driver, &logs[0], step, why);
 	if (r == 0)
-		r = evm_driver_remember(driver, &step->cursor, to, why);
+		r = evm_driver_remember(driver, &step->cursor, to, logs[0].last_hash, why);
 	if (r < 0)
 		return r;
 	step->has_more = to < safe;

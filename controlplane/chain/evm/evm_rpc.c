@@ -242,11 +242,22 @@ static int evm_rpc_verify_chain(struct evm_rpc *rpc, size_t endpoint)
 			text,
 			rpc->conf.chain_id
 		);
+		rpc->endpoints[endpoint].stats.is_foreign = true;
 		r = -EIO;
 	} else {
+		rpc->endpoints[endpoint].stats.is_foreign = false;
 		rpc->endpoints[endpoint].is_verified = true;
 	}
 	evm_rpc_call_fini(&call);
+	return r;
+}
+
+int evm_rpc_check_chain(struct evm_rpc *rpc, size_t endpoint, char why[EVM_RPC_WHY_SIZE])
+{
+	int r = evm_rpc_verify_chain(rpc, endpoint);
+
+	if (r < 0)
+		snprintf(why, EVM_RPC_WHY_SIZE, "%s", rpc->endpoints[endpoint].stats.last_why);
 	return r;
 }
 

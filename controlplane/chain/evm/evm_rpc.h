@@ -128,6 +128,11 @@ void evm_rpc_blame(
 	struct evm_rpc *rpc, size_t endpoint, enum evm_rpc_fault fault, const char *format, ...
 ) __attribute__((format(printf, 4, 5)));
 
+/* Asks an endpoint once more which chain it serves: its address may have come to serve another one.
+ * Returns: 0; -EIO (blamed); -EINTR; -ENOMEM. */
+int evm_rpc_check_chain(struct evm_rpc *rpc, size_t endpoint, char why[EVM_RPC_WHY_SIZE])
+	__attribute__((warn_unused_result));
+
 /* Another endpoint than this one to ask for a second opinion: one that is not resting, or one whose
  * last fault is EVM_RPC_DISAGREES, resting or not.
  * Returns: its index; -ENOENT when there is none. */
@@ -135,6 +140,7 @@ int evm_rpc_other(struct evm_rpc *rpc, size_t endpoint);
 
 struct evm_rpc_stats {
 	char endpoint[128]; // what may be shown of the URL
+	bool is_foreign; // served another chain when it was asked last
 	uint64_t n_calls;
 	uint64_t faults[EVM_RPC_N_FAULT];
 	bool is_resting;

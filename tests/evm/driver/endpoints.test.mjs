@@ -4,6 +4,7 @@
 // a liar alone stops it without harm, and when the lie ends everything is settled once. The same for reading events.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ethers } from "ethers";
 import { delay, GB, PRICE, ROOT, Settlement, start, until } from "./harness.mjs";
 import { LIES, Liar } from "./liar.mjs";
 
@@ -281,6 +282,50 @@ for (const [lie, fault] of [["behind", "head_back"], ["far_behind", "head_back"]
 			assert.deepEqual(events(out).map((e) => e.id), [first, second]);
 		}));
 	}
+}
+
+// An address that comes to serve another chain in mid-life, with blocks of the same numbers and more.
+for (const alone of [true, false]) {
+	test(`an endpoint that changes its chain ${alone ? "alone" : "in front"} is named, and undoes nothing`, () => with_liar("none", async (s, liar) => {
+		const other = await Settlement.create({ anvil: ["--chain-id", "31338"] });
+		const honest = await Liar.start(s.chain.url, "none");
+		try {
+			const list = await s.sessions(1);
+			await s.queue(list);
+			s.pump(30);
+			await s.finish();
+			s.pump(0);
+			// Not so far ahead that what was done is too old to be watched.
+			await other.chain.rpc("anvil_mine", ethers.toQuantity((await s.block()) - (await other.block()) + 200));
+			const rpc = alone ? liar.url : `${liar.url},${honest.url}`;
+			const changes = { rpc, linger_ms: 120000, max_ms: 120000, backoff_ms: 20, timeout_ms: 5000 };
+			const reading = start(s.args(changes, "watch", "0"));
+			const settling = s.startRun(changes);
+			await until("the first", () => events(reading.soFar().out).some((e) => e.id === list[0].id && e.kind === 6));
+			const calls = liar.calls;
+			await until("both at work", () => liar.calls > calls + 20);
+			liar.nodeUrl = other.chain.url;
+			for (const run of [reading, settling]) await until("its name", () => /^fault wrong_chain /m.test(run.soFar().err));
+			// An honest one goes on, though its head is lower.
+			if (alone) liar.nodeUrl = s.chain.url;
+			const id = await s.f.buy();
+			await s.chain.rpc("anvil_mine", "0x3");
+			await until("the second", () => events(reading.soFar().out).some((e) => e.id === id));
+			const asked = honest.calls;
+			await until("the honest one at work", () => alone || honest.calls > asked + 20);
+			for (const run of [reading, settling]) {
+				run.child.kill("SIGKILL");
+				await run.ended;
+			}
+			assert.doesNotMatch(reading.soFar().out, /^unwound/m);
+			assert.doesNotMatch(settling.soFar().err, /reorganised/);
+			if (!alone) assert.doesNotMatch(settling.soFar().err, /behind another endpoint/);
+			await s.assertSettledOnce(list);
+		} finally {
+			honest.stop();
+			await other.close();
+		}
+	}));
 }
 
 // A purchase in a block that has come to the one host and not to the other: it waits until it can be read, and is never passed over.
