@@ -45,7 +45,7 @@ scenario("1,000 sessions in batches of 100 with one bad item in each", async (s)
 	await s.automine(true);
 	await s.queue(all);
 	s.pump(40);
-	await s.finish({ skips_max: 1, max_ms: 120000 });
+	await s.finish({ skips_max: 1, max_ms: 600000 });
 	const { items, txs } = await s.list();
 	assert.equal(txs.length, 10);
 	for (const { id } of bad) {
