@@ -348,6 +348,7 @@ int pktgen_run_resolve(struct pktgen_run *run)
 			return -ETIMEDOUT;
 		}
 	}
+	run->n_tx_refused = 0; // questions on a link that was not up yet, asked again since
 	return 0;
 }
 
