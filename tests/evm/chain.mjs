@@ -34,8 +34,9 @@ import { artifactsDir, compile, mocksDir, read_sources, root, settings } from ".
 // silence as an optional one.
 const ANVIL = join(root, "tests/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
 const MNEMONIC = "test test test test test test test test test test test junk";
-const START_TIMEOUT_MS = 30000;
-const RECEIPT_TIMEOUT_MS = 20000;
+// Of a machine that has other things to do.
+const START_TIMEOUT_MS = 120000;
+const RECEIPT_TIMEOUT_MS = 120000;
 
 const running = new Set();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {

@@ -6,7 +6,7 @@
 //	chain_tool DB POLL_MS LANE...       LANE is URLS|CHAIN_ID|ESCROW|NODE|KEY_FILE
 //
 // Prints a line for each record once it is applied: "event CHAIN KIND SESSION" or "unwound CHAIN
-// BLOCK"; troubles go to stderr.
+// BLOCK"; troubles go to stderr, and there "done N" when the number of settlements that are done changes.
 
 #include "controlplane/chain/evm/evm_account.h"
 #include "controlplane/chain/evm/evm_driver.h"
@@ -58,10 +58,12 @@ static void open_lane(size_t idx, char *text)
 	struct evm_driver_conf conf = {
 		.rpc =
 			{
-				.connect_timeout_ms = 500,
-				.timeout_ms = 500,
+				// Longer than a busy machine takes for an answer; short enough
+				// for the test of a silent chain.
+				.connect_timeout_ms = 2000,
+				.timeout_ms = 2000,
 				.backoff_min_ms = 200,
-				.backoff_max_ms = 1000,
+				.backoff_max_ms = 4000,
 				.response_max_bytes = 4 << 20,
 				.clock = &clock_system,
 			},
@@ -130,6 +132,24 @@ static bool apply_one(void)
 	return true;
 }
 
+static void tell_done(void)
+{
+	static unsigned told;
+	struct settle_item item;
+	struct db_iter iter;
+	struct db_txn txn;
+	unsigned n = 0;
+
+	db_txn_begin_read(&txn, db);
+	db_iter_init(&iter, &txn, DB_SETTLE_ITEMS, NULL);
+	while (db_iter_next(&iter))
+		n += settle_item_get(&txn, db_key_first(&iter.key), &item) &&
+			item.state == SETTLE_ITEM_DONE;
+	db_iter_fini(&iter);
+	if (db_txn_commit(&txn) == 0 && n != told)
+		fprintf(stderr, "done %u\n", told = n);
+}
+
 static void loop(void)
 {
 	struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.events = POLLIN}};
@@ -140,7 +160,8 @@ static void loop(void)
 	for (;;) {
 		while (apply_one())
 			;
-		if (poll(fds, 2, -1) < 0)
+		tell_done();
+		if (poll(fds, 2, 100) < 0)
 			return;
 		if (fds[1].revents != 0)
 			(void)eventfd_read(news_fd, &n);

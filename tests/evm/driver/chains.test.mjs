@@ -47,13 +47,14 @@ test("a silent chain does not hold up the other, and is settled when it answers"
 	const liar = await Liar.start(b.chain.url, "silent");
 	const tool = start_tool(a.options.db, lane(b, liar.url), lane(a));
 	try {
-		await until("chain A settled", async () => (await a.settled()).size === 2, 15000);
+		await until("chain A settled", async () => (await a.settled()).size === 2);
 		assert.equal((await b.settled()).size, 0);
-		assert.match(tool.seen.err, /^error 31338: .*timeout/m);
+		await until("the silent one named", () => /^error 31338: .*timeout/m.test(tool.seen.err));
 		liar.lie = "none";
-		await until("chain B settled", async () => (await b.settled()).size === 2, 15000);
+		await until("chain B settled", async () => (await b.settled()).size === 2);
 		await until("all events", () => tool.lines().filter((l) => / 6 0x/.test(l)).length === 4);
-		await delay(500);
+		await until("all done", () => /^done 4$/m.test(tool.seen.err));
+		await delay(500); // nothing comes twice
 	} finally {
 		liar.stop();
 		assert.equal((await tool.stop()).status, 0, tool.seen.err);

@@ -60,14 +60,13 @@ chains:
 			await delay(Math.random() * 500);
 			await kill();
 			if (i % 5 === 4) {
-				s.pump(0);
-				await delay(200); // no block is on its way
+				await s.pump(0);
 				await s.chain.rpc("anvil_rollback", 4);
 				s.pump(60);
 			}
 			await up();
 		}
-		await until("all settled", () => sessions().every((x) => x.state === "settled"), 30000).catch(async (e) => {
+		await until("all settled", () => sessions().every((x) => x.state === "settled"), WAIT).catch(async (e) => {
 			console.log(sessions().map((x) => x.state + " " + x.name).join(","));
 			console.log(twctl("settle", "list").stdout);
 			console.log(twctl("status").stdout);

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { delay, GB, Kind, NO_VOUCHER, PRICE, ROOT, Settlement, split, TOOL, until } from "./harness.mjs";
+import { GB, Kind, NO_VOUCHER, PRICE, ROOT, Settlement, split, TOOL, until } from "./harness.mjs";
 
 const PUMP_MS = 30;
 
@@ -43,19 +43,16 @@ async function repriced(s, step) {
 	await s.automine(false);
 	const run = s.startRun({ reprice_ms: 200 }, { env: { TOLLWIRE_FAILPOINT: step } });
 	await until("a pending transaction", async () => (await s.pending()) > 0);
-	const raise = setInterval(() => s.chain.rpc("anvil_setNextBlockBaseFeePerGas", "0x174876e800").catch(() => {}), 10);
-	await s.chain.rpc("anvil_setNextBlockBaseFeePerGas", "0x174876e800");
-	s.pump(PUMP_MS);
+	s.pump(PUMP_MS, 100n * 10n ** 9n);
 	assert_killed(await run.ended, step);
-	clearInterval(raise);
+	s.pump(PUMP_MS);
 	return { reprice_ms: 300 };
 }
 
 // The block goes away while it is young.
 async function unmined(s, step) {
 	const run = s.startRun({ confirmations: 60 }, { env: { TOLLWIRE_FAILPOINT: step } });
-	await until("a settlement in a block", async () => (await s.settled()).size > 0);
-	await delay(500);
+	await until("a settlement that was seen in a block", () => /^state 1 mined$/m.test(run.soFar().err));
 	await s.chain.rpc("anvil_rollback", 1);
 	s.pump(PUMP_MS);
 	assert_killed(await run.ended, step);
@@ -63,11 +60,11 @@ async function unmined(s, step) {
 
 // The block goes away after all was done.
 async function undone(s, step) {
-	const run = s.startRun({ linger_ms: 8000 }, { env: { TOLLWIRE_FAILPOINT: step } });
+	const run = s.startRun({ hold: 1 }, { env: { TOLLWIRE_FAILPOINT: step } });
 	await until("a settlement in a block", async () => (await s.settled()).size > 0);
 	const mined = await s.block();
 	await s.chain.rpc("anvil_mine", "0x2");
-	await delay(500);
+	await until("done", () => /^state 1 done$/m.test(run.soFar().err));
 	await s.chain.rpc("anvil_rollback", (await s.block()) - mined + 1);
 	s.pump(PUMP_MS);
 	assert_killed(await run.ended, step);

@@ -19,7 +19,8 @@ export { delay, GB, NATIVE, PRICE, ROOT, split };
 const root = join(dirname(fileURLToPath(import.meta.url)), "../../..");
 export const TOOL = join(process.env.TOLLWIRE_BUILD ?? join(root, "build"), "tests/evm/driver/settle_tool");
 
-// Starts the tool; resolves with { status, signal, out, err } at its end. `child` is there at once, for killing and waiting.
+// Starts the tool; `ended` resolves with { status, signal, out, err }. `child` is there at once, for killing and waiting. One that is
+// held (hold=1) goes on until it is released.
 export function start(args, { env = {}, input = "" } = {}) {
 	const child = spawn(TOOL, args, { env: { ...process.env, ...env } });
 	let out = "";
@@ -27,21 +28,23 @@ export function start(args, { env = {}, input = "" } = {}) {
 	child.stdout.setEncoding("utf8").on("data", (data) => (out += data));
 	child.stderr.setEncoding("utf8").on("data", (data) => (err += data));
 	child.stdin.on("error", () => {});
-	child.stdin.end(input);
+	if (!args.includes("hold=1")) child.stdin.end(input);
 	const ended = new Promise((resolve, reject) => {
 		child.on("error", reject);
 		child.on("close", (status, signal) => resolve({ status, signal, out, err }));
 	});
-	return { child, ended, soFar: () => ({ out, err }) };
+	return { child, ended, soFar: () => ({ out, err }), release: () => (child.stdin.end(), ended) };
 }
 
-// Asks until the answer is true; fails with the text after ten seconds.
-export async function until(what, check, ms = 10000) {
+// Asks until the answer is true; fails with the text after a minute: nothing here takes that long but on a machine that stands still.
+export async function until(what, check, ms = 60000) {
 	const end = Date.now() + ms;
 	for (;;) {
+		const began = Date.now();
 		if (await check()) return;
 		if (Date.now() > end) assert.fail(`never: ${what}`);
-		await delay(20);
+		// A check that runs a program holds up this one, and with it the endpoints that it plays: they get as long.
+		await delay(Math.max(20, Date.now() - began));
 	}
 }
 
@@ -77,10 +80,27 @@ export class Settlement {
 		return Number(await this.chain.rpc("eth_blockNumber"));
 	}
 
-	// Mines a block every so many ms, with whatever is pending; 0 stops.
-	pump(ms) {
-		clearInterval(this.timer);
-		this.timer = ms > 0 ? setInterval(() => this.chain.rpc("evm_mine").catch(() => {}), ms) : undefined;
+	// Mines a block every so many ms, with whatever is pending; 0 stops, and is awaited: no block is on its way then. One at a time,
+	// so that a node that stood still does not mine all at once what it missed. With a base fee, each block has that.
+	pump(ms, baseFee) {
+		this.stopPump?.();
+		const before = this.pumping;
+		if (ms === 0) return before;
+		let goes = true;
+		this.stopPump = () => (goes = false);
+		this.pumping = (async () => {
+			await before;
+			while (goes) {
+				try {
+					if (baseFee) await this.chain.rpc("anvil_setNextBlockBaseFeePerGas", ethers.toQuantity(baseFee));
+					await this.chain.rpc("evm_mine");
+				} catch {
+					// The node is busy, or is just being ended.
+				}
+				await delay(ms);
+			}
+		})();
+		return before;
 	}
 
 	automine(on) {
@@ -147,10 +167,33 @@ export class Settlement {
 
 	// The next batch is formed, and not signed, since gas is dearer than the ceiling. The tool is gone afterwards.
 	async keepBack(count) {
-		const run = this.startRun({ ceiling: 1, count, max_ms: 60000 });
-		await until("the fee ceiling's alert", () => run.soFar().err.includes("alert fee_ceiling: "), 60000);
+		await this.stuck({ ceiling: 1, count }, /alert fee_ceiling: /, 0);
+	}
+
+	// Runs until what it says matches all of these, and a while on, in which it must not come to its end. Resolves with what it said.
+	async stuck(changes, wanted, ms = 1500) {
+		const run = this.startRun({ ...changes, max_ms: 600000 });
+		const wants = [wanted].flat();
+		await until(`${wants}`, () => {
+			assert.equal(run.child.exitCode, null, `it came to its end: ${run.soFar().err}`);
+			return wants.every((want) => want.test(run.soFar().err));
+		}).catch((error) => assert.fail(`${error.message}: ${run.soFar().err}`));
+		await delay(ms);
+		assert.equal(run.child.exitCode, null, `it came to its end: ${run.soFar().err}`);
 		run.child.kill("SIGKILL");
 		await run.ended;
+		return run.soFar().err;
+	}
+
+	// Runs, a piece at a time, until its lists are as wanted, and a piece more: it never comes to its end, and the lists stay so.
+	async halt(changes, check) {
+		const piece = async () => {
+			const result = await this.run({ ...changes, max_ms: 1500 });
+			assert.equal(result.status, 3, result.err);
+			return check(await this.list());
+		};
+		await until("what was wanted", piece);
+		assert.ok(await piece(), "it did not stay so");
 	}
 
 	// Runs to the end and asserts that it got there.

@@ -69,8 +69,8 @@ store:
 		await until("queued", () => states().filter((x) => x !== "chain pending" && x.startsWith("chain")).length === 2);
 		await kill();
 		await start();
-		await until("settled on chain", async () => (await s.settled()).size === 2, 20000);
-		await until("refunded", () => states().filter((x) => x === "chain refunded").length === 2, 20000);
+		await until("settled on chain", async () => (await s.settled()).size === 2);
+		await until("refunded", () => states().filter((x) => x === "chain refunded").length === 2);
 		assert.ok(states().includes("admin provisioned"), states().join());
 		for (const id of ids) {
 			const own = (await s.settled()).get(id);

@@ -32,10 +32,7 @@ scenario("what waits for the payout threshold holds up neither another call nor 
 	const proposal = await s.request(other, GB, { kind: 1, voucher: NO_VOUCHER, value: 1n, deadline: 1 });
 	await s.queue([...dust, late, proposal]);
 	s.pump(30);
-	const result = await s.run({ threshold: 10n ** 18n, count: 100, skips_max: 1, max_ms: 4000 });
-	const { items } = await s.list();
-	assert.equal(items[100].state, "done", result.err);
-	assert.equal(items[101].state, "done", result.err);
+	await s.halt({ threshold: 10n ** 18n, count: 100, skips_max: 1 }, ({ items }) => items[100].state === "done" && items[101].state === "done");
 	assert.equal((await s.settled()).get(first.id)[0].bytesUsed, 5n * GB);
 });
 
@@ -88,13 +85,11 @@ scenario("a transaction refused at the door for its price is priced again", asyn
 	// Signed and stored, not sent; then gas gets dear and stays so, below the ceiling.
 	assert.equal((await s.run({}, { env: { TOLLWIRE_FAILPOINT: "raw_stored" } })).signal, "SIGKILL");
 	await s.automine(false);
-	const dear = () => s.chain.rpc("anvil_setNextBlockBaseFeePerGas", ethers.toQuantity(30n * 10n ** 9n));
-	await dear();
+	const dear = 30n * 10n ** 9n;
+	await s.chain.rpc("anvil_setNextBlockBaseFeePerGas", ethers.toQuantity(dear));
 	await s.chain.rpc("evm_mine");
-	const keep = setInterval(() => dear().catch(() => {}), 10);
-	s.pump(30);
-	const result = await s.run({ reprice_ms: 200, max_ms: 6000 });
-	clearInterval(keep);
+	s.pump(30, dear);
+	const result = await s.run({ reprice_ms: 200 });
 	assert.equal(result.status, 0, result.err);
 	await s.assertSettledOnce(list);
 	assert.ok((await s.list()).txs[0].attempts >= 2, "it was priced once only");
@@ -106,7 +101,7 @@ scenario("a gap in the account's nonces: told, and settled under the one that is
 	await s.chain.receipt(await s.chain.rpc("eth_sendTransaction", { from: s.f.settler, to: s.f.settler, gas: "0x5208" }));
 	const nonce = Number(await s.chain.rpc("eth_getTransactionCount", s.f.settler, "latest"));
 	await s.automine(false);
-	const run = s.startRun({ confirmations: 3, max_ms: 8000 });
+	const run = s.startRun({ confirmations: 3 });
 	await until("a pending transaction", async () => (await s.pending()) > 0);
 	// What was mined in front of ours is gone for good, as after a reorganisation deeper than was watched.
 	await s.chain.rpc("anvil_dropAllTransactions");
@@ -127,7 +122,7 @@ scenario("a session settled by hand long ago is found by an endpoint that shows 
 	await s.queue(list);
 	const liar = await Liar.start(s.chain.url, "short_ranges");
 	s.pump(30);
-	const result = await s.run({ rpc: liar.url, max_ms: 10000 });
+	const result = await s.run({ rpc: liar.url });
 	liar.stop();
 	assert.equal(result.status, 0, result.err);
 	await s.assertSettledOnce(list);

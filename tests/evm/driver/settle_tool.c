@@ -12,8 +12,9 @@
 //	settle_tool OPTIONS fill                junk until the store is full
 //	settle_tool OPTIONS watch FROM          events as JSON lines, until the head is reached
 //
-// Options are NAME=VALUE words, see the table. run prints a line for each alert on stderr and ends
-// with status 0 when all is done, 3 when max_ms is over, 1 on an error that is not tried again.
+// Options are NAME=VALUE words, see the table. run prints a line for each alert and each change of a
+// transaction's state on stderr and ends with status 0 when all is done, 3 when max_ms is over, 1 on an
+// error that is not tried again. With hold=1, run and watch go on for as long as stdin is open.
 
 #include "settle_tool_env.h"
 
@@ -23,10 +24,22 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+// Whether whoever started this has still something to see.
+static bool is_held(void)
+{
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	char byte;
+
+	return number(options.hold) != 0 &&
+		(poll(&input, 1, 0) == 0 || read(STDIN_FILENO, &byte, 1) > 0);
+}
 
 static bool queue_line(char *line)
 {
@@ -83,6 +96,16 @@ static int do_queue(void)
 	return status;
 }
 
+static void tell_state(const struct settle_tx *tx)
+{
+	static unsigned told[64]; // 1 + state; the transactions of a test are few
+
+	if (tx->id >= 64 || told[tx->id] == 1 + (unsigned)tx->state)
+		return;
+	told[tx->id] = 1 + (unsigned)tx->state;
+	fprintf(stderr, "state %" PRIu64 " %s\n", tx->id, settle_tx_state_name(tx->state));
+}
+
 // Nothing is queued, and nothing is on its way to being done.
 static bool is_quiet(void)
 {
@@ -95,8 +118,10 @@ static bool is_quiet(void)
 	is_busy = db_count(&txn, DB_SETTLE_QUEUED) > 0;
 	db_iter_init(&iter, &txn, DB_SETTLE_LIVE, NULL);
 	while (db_iter_next(&iter)) {
-		if (settle_tx_get(&txn, db_key_first(&iter.key), &tx) && tx.state != SETTLE_TX_DONE)
-			is_busy = true;
+		if (!settle_tx_get(&txn, db_key_first(&iter.key), &tx))
+			continue;
+		tell_state(&tx);
+		is_busy |= tx.state != SETTLE_TX_DONE;
 	}
 	db_iter_fini(&iter);
 	if (db_txn_commit(&txn) < 0)
@@ -150,7 +175,8 @@ static int do_run(void)
 			quiet_ns = 0;
 		else if (quiet_ns == 0)
 			quiet_ns = now_ns;
-		if (quiet_ns != 0 && now_ns - quiet_ns >= number(options.linger_ms) * NS_PER_MS)
+		if (quiet_ns != 0 && now_ns - quiet_ns >= number(options.linger_ms) * NS_PER_MS &&
+		    !is_held())
 			break;
 		if (now_ns - start_ns > number(options.max_ms) * NS_PER_MS) {
 			settle_outbox_destroy(outbox);
@@ -327,7 +353,9 @@ static int do_watch(const char *from)
 		}
 		if (r == 0 && step.has_more)
 			continue;
-		if (clock_mono_ns(&clock_system) - start_ns > number(options.linger_ms) * NS_PER_MS)
+		if (clock_mono_ns(&clock_system) - start_ns >
+			    number(options.linger_ms) * NS_PER_MS &&
+		    !is_held())
 			return r < 0 ? 3 : 0;
 		nanosleep(&pause, NULL);
 	}

@@ -36,9 +36,10 @@
 	X(skip_wait_sec, "0") \
 	X(watch_blocks, "256") \
 	X(poll_ms, "20") \
-	X(max_ms, "20000") \
+	X(max_ms, "120000") \
 	X(linger_ms, "0") \
-	X(timeout_ms, "5000") \
+	X(hold, "0") \
+	X(timeout_ms, "30000") \
 	X(backoff_ms, "100") \
 	X(clock_jump_sec, "0") \
 	X(map_mb, "64")
