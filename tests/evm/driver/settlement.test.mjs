@@ -255,6 +255,37 @@ scenario("a reorganisation after done", async (s) => {
 	await s.assertSettledOnce(list);
 });
 
+scenario("final as deep as demanded, not one block before", async (s) => {
+	const list = await s.sessions(1);
+	await s.queue(list);
+	// After ten polls it says that it waits, and the head alone counts: neither makes it final early.
+	const changes = { review_polls: 10, confirmations: 5 };
+	await s.stuck(changes, /alert needs_review/);
+	await s.chain.rpc("anvil_mine", "0x3");
+	await s.stuck(changes, /alert needs_review/);
+	assert.deepEqual((await s.list()).txs.map((t) => t.state), ["mined"]);
+	await s.chain.rpc("anvil_mine", "0x1");
+	await s.finish(changes);
+	await s.assertSettledOnce(list);
+});
+
+scenario("mined again in another block of the same number: told, and confirmed there", async (s) => {
+	const list = await s.sessions(1);
+	await s.queue(list);
+	assert.equal((await s.run({}, { env: { TOLLWIRE_FAILPOINT: "mined_stored" } })).signal, "SIGKILL");
+	const mined = await s.block();
+	const [{ tx }] = (await s.settled()).get(list[0].id);
+	const raw = await s.chain.rpc("eth_getRawTransactionByHash", tx);
+	await s.chain.rpc("anvil_rollback", 1);
+	await s.chain.rpc("evm_increaseTime", 5);
+	await s.chain.rpc("eth_sendRawTransaction", raw);
+	assert.deepEqual([await s.block(), (await s.settled()).size], [mined, 1]);
+	s.pump(30);
+	const result = await s.finish();
+	assert.match(result.err, new RegExp(`alert reorganised: .*block ${mined} with transaction 1 is gone`));
+	await s.assertSettledOnce(list);
+});
+
 scenario("not final after many polls raises needs_review and goes on", async (s) => {
 	const list = await s.sessions(1);
 	await s.queue(list);
