@@ -17,7 +17,7 @@ export const LIES = {
 	http_429: { status: 429 },
 	html: { text: () => "<html>Bad gateway</html>" },
 	cut_short: { text: (text) => text.slice(0, -2) },
-	// A true answer, a byte every 20 ms: never idle, and never done in time. The second does it with the header too.
+	// A true answer, a byte every 100 ms: never idle, and never done within the second that it is given. The second does it with the header too.
 	trickle: { trickle: (response, text) => drip(response, response, text) },
 	trickle_header: { trickle: (response, text) => drip(response, response.socket, `HTTP/1.1 200 OK\r\ncontent-length: ${text.length}\r\n\r\n${text}`) },
 	huge: { text: () => `"${"x".repeat(6 << 20)}"` },
@@ -88,7 +88,7 @@ function drip(response, stream, text) {
 		} else {
 			stream.write(text[at++]);
 		}
-	}, 20);
+	}, 100);
 }
 
 export class Liar {

@@ -128,7 +128,8 @@ scenario("a dispute in between: a newer voucher is claimed, the rest executed wh
 	await s.finish();
 	await s.queue([await execute(s, id, 8n * GB)]);
 	await s.f.send(s.f.buyer, "dispute", [id, GB]);
-	await s.halt({ skips_max: 1 }, ({ items, txs }) => txs.length === 2 && items[1].state === "queued");
+	// Tried and put back, once or, where the dispute was heard of in between, twice.
+	await s.halt({ skips_max: 1 }, ({ items, txs }) => txs.length >= 2 && items[1].state === "queued");
 	assert.deepEqual(await told(s, id), [["propose", "done", 0], ["execute", "queued", 0]]);
 	await s.queue([await s.request(id, 3n * GB, { kind: Kind.claim })]);
 	await s.halt({ skips_max: 1 }, ({ items }) => items[2].state === "done" && items[1].state === "queued");
