@@ -242,15 +242,9 @@ static void test_time_exceeded_to_client_and_internet(void **state)
 	assert_int_equal(slot_of(test, 0)->free.originated_bytes, l34.total_len);
 
 	uint16_t port_be = flow_open(test, 0);
-	struct worker_rig_packet late = {
-		.src_be = REMOTE,
-		.dst_be = EXTERNAL,
-		.sport = DPORT,
-		.dport = ntohs(port_be),
-		.proto = NET_PROTO_UDP,
-		.ttl = 1,
-		.total_len = 90,
-	};
+	struct worker_rig_packet late = inbound(REMOTE, port_be, 90);
+
+	late.ttl = 1;
 	size_t n = worker_rig_ipv4(test->packet, &late);
 	worker_rig_put_ipv4(test->rig, WORKER_RIG_INTERNET, test->packet, n);
 	worker_poll(test->rig->worker);
@@ -265,15 +259,7 @@ static void test_fragmentation_needed(void **state)
 {
 	struct test *test = *state;
 	uint16_t port_be = flow_open(test, 0);
-	struct worker_rig_packet big = {
-		.src_be = REMOTE,
-		.dst_be = EXTERNAL,
-		.sport = DPORT,
-		.dport = ntohs(port_be),
-		.proto = NET_PROTO_UDP,
-		.ttl = 60,
-		.total_len = 1421,
-	};
+	struct worker_rig_packet big = inbound(REMOTE, port_be, 1421);
 	size_t n = worker_rig_ipv4(test->packet, &big);
 
 	worker_rig_put_ipv4(test->rig, WORKER_RIG_INTERNET, test->packet, n);
@@ -396,6 +382,7 @@ static void test_pings_to_the_node_are_free(void **state)
 	assert_int_equal(slot_of(test, 0)->live.out_bytes + slot_of(test, 0)->live.in_bytes, 0);
 	assert_true(worker_rig_check_conservation(test->rig, 0));
 }
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

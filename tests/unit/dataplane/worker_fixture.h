@@ -19,6 +19,7 @@
 #define QUOTA 1000000
 #define SPORT 5000
 #define DPORT 9000
+
 struct test {
 	struct worker_rig *rig;
 	uint8_t packet[WORKER_RIG_FRAME_CAP];
@@ -103,9 +104,12 @@ static inline uint16_t flow_open(struct test *test, unsigned client)
 	return l34.src_port_be16;
 }
 
-static inline void answer(struct test *test, uint32_t from_be, uint16_t port_be, uint16_t total_len)
+// The usual packet to a client: UDP from a host on the internet to the port that the node gave the flow.
+static inline struct worker_rig_packet inbound(
+	uint32_t from_be, uint16_t port_be, uint16_t total_len
+)
 {
-	struct worker_rig_packet packet = {
+	return (struct worker_rig_packet){
 		.src_be = from_be,
 		.dst_be = EXTERNAL,
 		.sport = DPORT,
@@ -114,6 +118,11 @@ static inline void answer(struct test *test, uint32_t from_be, uint16_t port_be,
 		.ttl = 60,
 		.total_len = total_len,
 	};
+}
+
+static inline void answer(struct test *test, uint32_t from_be, uint16_t port_be, uint16_t total_len)
+{
+	struct worker_rig_packet packet = inbound(from_be, port_be, total_len);
 	size_t len = worker_rig_ipv4(test->packet, &packet);
 
 	worker_rig_put_ipv4(test->rig, WORKER_RIG_INTERNET, test->packet, len);

@@ -13,15 +13,7 @@
 static void put_answer(struct test *test, uint16_t port_be, uint16_t total_len, uint8_t tos)
 {
 	uint8_t frame[WORKER_RIG_FRAME_CAP];
-	const struct worker_rig_packet packet = {
-		.src_be = REMOTE,
-		.dst_be = EXTERNAL,
-		.sport = DPORT,
-		.dport = ntohs(port_be),
-		.proto = NET_PROTO_UDP,
-		.ttl = 60,
-		.total_len = total_len,
-	};
+	const struct worker_rig_packet packet = inbound(REMOTE, port_be, total_len);
 
 	memset(frame, 0xff, sizeof(frame));
 	memcpy(frame, test->rig->dp.ports[WORKER_RIG_INTERNET].mac, 6);

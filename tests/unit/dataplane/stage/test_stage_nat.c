@@ -42,18 +42,11 @@ static uint16_t mss_outbound(struct test *test, uint16_t mss, uint16_t *ret_port
 // Returns: the MSS that the client sees of the answer.
 static uint16_t mss_inbound(struct test *test, uint16_t mss, uint16_t port_be)
 {
-	const struct worker_rig_packet packet = {
-		.src_be = REMOTE,
-		.dst_be = EXTERNAL,
-		.sport = DPORT,
-		.dport = ntohs(port_be),
-		.proto = NET_PROTO_TCP,
-		.ttl = 60,
-		.total_len = SYN_BYTES,
-	};
+	struct worker_rig_packet packet = inbound(REMOTE, port_be, SYN_BYTES);
 	uint8_t inner[WORKER_RIG_FRAME_CAP];
 	struct net_l3l4 l34;
 
+	packet.proto = NET_PROTO_TCP;
 	make_syn(test->packet, &packet, NET_TCP_SYN | NET_TCP_ACK, mss);
 	worker_rig_put_ipv4(test->rig, WORKER_RIG_INTERNET, test->packet, SYN_BYTES);
 	worker_poll(test->rig->worker);
