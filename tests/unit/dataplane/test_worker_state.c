@@ -51,16 +51,12 @@ static void establish(struct test *test, uint16_t port_be)
 	} segments[] = {{true, NET_TCP_SYN | NET_TCP_ACK}, {false, NET_TCP_ACK}};
 
 	for (size_t i = 0; i < TEST_N_ROWS(segments); i++) {
-		struct worker_rig_packet packet = outbound(test, 0, 40);
+		struct worker_rig_packet packet = segments[i].is_inbound
+			? inbound(REMOTE, port_be, 40)
+			: outbound(test, 0, 40);
 		struct net_l3l4 l34;
 
 		packet.proto = NET_PROTO_TCP;
-		if (segments[i].is_inbound) {
-			packet.src_be = REMOTE;
-			packet.dst_be = EXTERNAL;
-			packet.sport = DPORT;
-			packet.dport = ntohs(port_be);
-		}
 		worker_rig_ipv4(test->packet, &packet);
 		test->packet[33] = segments[i].flags;
 		assert_int_equal(net_parse_ip(test->packet, 40, 0, &l34), NET_OK);

@@ -28,15 +28,8 @@ static void test_own_addresses_from_outside_are_forged(void **state)
 		struct net_l3l4 l34 = take_internet(&test);
 		packet.dst_be = EXTERNAL;
 		send_packet(&test, 0, &packet); // permits EXTERNAL, finds nobody
-		packet = (struct worker_rig_packet){
-			.src_be = forged_be[i],
-			.dst_be = l34.src_be32,
-			.sport = DPORT,
-			.dport = ntohs(l34.src_port_be16),
-			.proto = NET_PROTO_UDP,
-			.ttl = 60,
-			.total_len = 100,
-		};
+		packet = inbound(forged_be[i], l34.src_port_be16, 100);
+		packet.dst_be = l34.src_be32;
 		size_t len = worker_rig_ipv4(test.packet, &packet);
 		worker_rig_put_ipv4(test.rig, WORKER_RIG_INTERNET, test.packet, len);
 		worker_poll(test.rig->worker);
