@@ -290,7 +290,7 @@ for (const alone of [true, false]) {
 			await s.queue(list);
 			s.pump(30);
 			await s.finish();
-			s.pump(0);
+			await s.pump(0);
 			// Not so far ahead that what was done is too old to be watched.
 			await other.chain.rpc("anvil_mine", ethers.toQuantity((await s.block()) - (await other.block()) + 200));
 			const rpc = alone ? liar.url : `${liar.url},${honest.url}`;
